@@ -1,0 +1,77 @@
+"""SQS-triggered: publishes and deliveries in, pushes to APNs out."""
+
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import certifi
+from aws_lambda_powertools import Logger, Metrics
+from botocore.config import Config
+
+from lockstep.activities import Activities
+from lockstep.apns import Environment
+from lockstep.batch import Batch
+from lockstep.deliver import Deliverer, Invocation
+from lockstep.envelope import SqsRecord
+from lockstep.key_source import KeySource
+from lockstep.queues import DeliveryQueue, SourceQueue
+from lockstep.sender import Sender
+from lockstep.settings import PushSettings
+from lockstep.telemetry import Telemetry
+from lockstep.tokens import Tokens
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+# Nothing new is taken up this long before the function would be killed.
+RESERVE_S = 10
+
+# A lease outlives the function that took it by this much, so that its holder is dead before another takes it.
+LEASE_MARGIN_S = 5
+
+settings = PushSettings.from_env(os.environ)
+logger = Logger()
+telemetry = Telemetry(logger, Metrics())
+
+config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
+dynamodb = boto3.client("dynamodb", config=config)
+sqs = boto3.client("sqs", config=config)
+
+activities = Activities(dynamodb, settings.activities_table)
+tokens = Tokens(dynamodb, settings.tokens_table)
+delivery_queue = DeliveryQueue(sqs, settings.delivery_queue_url)
+sender = Sender(
+    {Environment.PRODUCTION: settings.apns_production_url, Environment.SANDBOX: settings.apns_sandbox_url},
+    bundle_id=settings.bundle_id,
+    ca_file=settings.apns_ca_file or certifi.where(),
+    keys=KeySource(boto3.client("secretsmanager", config=config), settings.signing_key_secret, now=time.time),
+    now=time.time,
+)
+batch = Batch(
+    activities,
+    tokens,
+    SourceQueue(sqs, settings.publish_queue_url, settings.publish_dead_letter_queue_url),
+    SourceQueue(sqs, settings.delivery_queue_url, settings.delivery_dead_letter_queue_url),
+    sender,
+    Deliverer(activities, tokens, delivery_queue, sender, telemetry, now=time.time),
+    telemetry,
+    default_environment=settings.apns_environment,
+    now=time.time,
+)
+
+
+@logger.inject_lambda_context
+def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, list[dict[str, str]]]:
+    """Handle a batch; name the messages that SQS must deliver again."""
+    left_s = context.get_remaining_time_in_millis() / 1000
+    now = time.time()
+    invocation = Invocation(
+        context.aws_request_id,
+        deadline_s=now + left_s - RESERVE_S,
+        lease_until_ms=int((now + left_s + LEASE_MARGIN_S) * 1000),
+    )
+    failed = batch.handle(map(SqsRecord.of, event["Records"]), invocation)
+    telemetry.flush()
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

@@ -1,0 +1,120 @@
+"""API Gateway-triggered: what phones register, into DynamoDB."""
+
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.logging import correlation_paths
+from botocore.config import Config
+
+from lockstep import http
+from lockstep.activities import Activities
+from lockstep.errors import Forbidden, InvalidInput
+from lockstep.ids import phone_of
+from lockstep.models import CardRegistration, Report, StartTokenRegistration, read
+from lockstep.queues import DeliveryQueue
+from lockstep.registration import Registration
+from lockstep.settings import RegisterSettings
+from lockstep.tokens import Tokens
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+settings = RegisterSettings.from_env(os.environ)
+logger = Logger()
+app = APIGatewayHttpResolver()
+
+config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
+registration = Registration(
+    Activities(boto3.client("dynamodb", config=config), settings.activities_table),
+    Tokens(boto3.client("dynamodb", config=config), settings.tokens_table),
+    DeliveryQueue(boto3.client("sqs", config=config), settings.delivery_queue_url),
+    now=time.time,
+)
+
+
+@app.put("/v1/devices/<device>")
+def report(device: str) -> Response[str]:
+    """Store the phone's whole truth; answer what it should show."""
+    user, device = _who(device=device)
+    rows = registration.report(user, device, read(Report, http.body(app.current_event)))
+    return http.json_response(200, http.report_answer(rows))
+
+
+@app.put("/v1/devices/<device>/start-tokens/<attributes_type>")
+def put_start_token(device: str, attributes_type: str) -> Response[str]:
+    """Store a push-to-start token."""
+    user, device, attributes_type = _who(device=device, attributes_type=attributes_type)
+    request = read(StartTokenRegistration, http.body(app.current_event))
+    registration.put_start_token(user, device, attributes_type, request)
+    return http.nothing()
+
+
+@app.put("/v1/devices/<device>/cards/<card>")
+def put_card(device: str, card: str) -> Response[str]:
+    """Store a card."""
+    user, device, card = _who(device=device, card=card)
+    registration.put_card(user, device, card, read(CardRegistration, http.body(app.current_event)))
+    return http.nothing()
+
+
+@app.delete("/v1/devices/<device>/cards/<card>")
+def remove_card(device: str, card: str) -> Response[str]:
+    """Forget a card."""
+    user, device, card = _who(device=device, card=card)
+    reason = app.current_event.get_query_string_value("reason", "ended")
+    if reason not in ("dismissed", "ended"):
+        raise InvalidInput("reason", "must be dismissed or ended")
+    registration.remove_card(user, device, card, dismissed=reason == "dismissed")
+    return http.nothing()
+
+
+@app.delete("/v1/devices/<device>")
+def sign_out(device: str) -> Response[str]:
+    """Forget all of this phone."""
+    user, device = _who(device=device)
+    registration.sign_out(user, device)
+    return http.nothing()
+
+
+@app.delete("/v1/me")
+def forget_me() -> Response[str]:
+    """Forget all of this user."""
+    [user] = _who()
+    registration.forget_user(user)
+    return http.nothing()
+
+
+@app.exception_handler(InvalidInput)  # type: ignore[untyped-decorator]  # Powertools gives it no types
+def refuse(error: InvalidInput) -> Response[str]:
+    """Say what was wrong."""
+    status = 403 if isinstance(error, Forbidden) else http.status_of(error)
+    logger.info("refused", status=status, field=error.field, reason=error.message)
+    return http.json_response(status, {"field": error.field, "message": error.message})
+
+
+@app.not_found
+def not_found(_: Exception) -> Response[str]:
+    """Answer what API Gateway would have kept from us."""
+    return http.json_response(404, {"field": "path", "message": "is not one of this API"})
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
+    """Answer a request."""
+    answer: dict[str, Any] = app.resolve(dict(event), context)
+    logger.info("answered", route=event.get("routeKey"), status=answer["statusCode"])
+    return answer
+
+
+def _who(**ids: str) -> tuple[str, ...]:
+    """Return the user, by the authorizer's claims alone, and the ids in the path."""
+    user = http.user_of(app.current_event)
+    for name, value in ids.items():
+        http.check_id(name, value)
+    logger.append_keys(phone=phone_of(ids["device"]) if "device" in ids else None)
+    return (user, *ids.values())

@@ -1,0 +1,110 @@
+"""One libcurl handle, and what it proves about the fate of its push."""
+
+import json
+import re
+import socket
+from collections.abc import Callable
+
+import pycurl
+
+from lockstep.apns import Accepted, Outcome, Push, Rejected, Unanswered
+
+# libcurl 8.23's words when a server refused a stream (REFUSED_STREAM, or GOAWAY with a lower last stream): not processed.
+# It then wants a new connection, which we don't let it open, and the error it ends with says only that. A connection
+# that died under a request can end with the same error, after other words. Should a later libcurl say it otherwise,
+# such a push counts as maybe taken: safe, and a test fails.
+_REFUSED = re.compile(rb"HTTP/2 stream \d+ refused by server")
+
+type OpenSocket = Callable[[int, tuple[int, int, int, tuple[str, int]]], socket.socket | int]
+
+
+class CurlHandle:
+    """
+    A handle for pushes, one after the other. Options that never change are set once.
+
+    Attributes:
+        issued: Whether the request was handed to a connection at all.
+        refused: Whether libcurl said that the server refused the stream; asked for with `once` pushes only.
+    """
+
+    def __init__(self, *, ca_file: str, open_socket: OpenSocket) -> None:
+        self.push: Push | None = None
+        self.tries = 0
+        self.issued = False
+        self.refused = False
+        self._answer: list[bytes] = []
+        self._headers: list[str] | None = None
+        self._timeout_ms = 0
+        self._verbose = False
+        self.curl = curl = pycurl.Curl()
+        curl.setopt(pycurl.CAINFO, ca_file)
+        # HTTP/2 or nothing: an HTTP/1.1 server must not get the request at all.
+        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
+        curl.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
+        # Lambda has no IPv6 route by default; waiting for one to fail costs a connect time.
+        curl.setopt(pycurl.IPRESOLVE, pycurl.IPRESOLVE_V4)
+        # Apple asks for a look-up before each connect.
+        curl.setopt(pycurl.DNS_CACHE_TIMEOUT, 0)
+        curl.setopt(pycurl.PIPEWAIT, 1)
+        curl.setopt(pycurl.TCP_KEEPALIVE, 1)
+        curl.setopt(pycurl.NOSIGNAL, 1)
+        curl.setopt(pycurl.USERAGENT, "lockstep")
+        curl.setopt(pycurl.OPENSOCKETFUNCTION, open_socket)
+        curl.setopt(pycurl.PREREQFUNCTION, self._on_issue)
+        curl.setopt(pycurl.DEBUGFUNCTION, self._on_text)
+        curl.setopt(pycurl.WRITEFUNCTION, self._answer.append)
+
+    def take(self, push: Push, tries: int, *, url: str, headers: list[str], timeout_ms: int) -> None:
+        """Load the next push; options are set only where they changed."""
+        self.push, self.tries = push, tries
+        self.issued = self.refused = False
+        self._answer.clear()
+        curl = self.curl
+        curl.setopt(pycurl.URL, f"{url}/3/device/{push.token}")
+        curl.setopt(pycurl.POSTFIELDS, push.body)
+        if headers is not self._headers:
+            curl.setopt(pycurl.HTTPHEADER, headers)
+            self._headers = headers
+        if timeout_ms != self._timeout_ms:
+            curl.setopt(pycurl.TIMEOUT_MS, timeout_ms)
+            self._timeout_ms = timeout_ms
+        if push.once != self._verbose:
+            curl.setopt(pycurl.VERBOSE, push.once)
+            self._verbose = push.once
+
+    def answered(self) -> Outcome:
+        """Read APNs' answer."""
+        status = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
+        return Accepted() if status == 200 else _rejected(status, b"".join(self._answer))
+
+    def unanswered(self, why: str) -> Unanswered:
+        """Say whether APNs may have taken the push that got no answer."""
+        return Unanswered(self.issued and not self.refused, why)
+
+    def close(self) -> None:
+        """Free the handle."""
+        self.curl.close()
+
+    def _on_issue(self, *_: object) -> int:
+        self.issued = True
+        return 0  # CURL_PREREQFUNC_OK
+
+    def _on_text(self, kind: int, text: bytes) -> None:
+        if kind == 0 and _REFUSED.match(text):
+            self.refused = True
+
+
+def _rejected(status: int, body: bytes) -> Rejected:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        return Rejected(status, f"HTTP {status}")
+    timestamp = answer.get("timestamp")
+    reason = answer.get("reason")
+    return Rejected(
+        status,
+        reason if isinstance(reason, str) else f"HTTP {status}",
+        timestamp if isinstance(timestamp, int) and not isinstance(timestamp, bool) else None,
+    )

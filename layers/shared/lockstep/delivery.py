@@ -1,0 +1,144 @@
+"""The one message that asks for a delivery, and how long a retry waits."""
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lockstep.errors import InvalidInput
+from lockstep.json_values import Json, JsonObject, compact, parse
+
+_FORMAT = 1
+_RETRY_MAX_S = 900
+
+
+class Audience(StrEnum):
+    """Which of an activity's phones: those that show a card, those that its start names, or both."""
+
+    ALL = "all"
+    CARDS = "cards"
+    STARTS = "starts"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """
+    Bring phones of an activity up to date with its row.
+
+    Attributes:
+        first: Hash of the first phone of a range; empty for the whole audience.
+        last: Hash of its last phone.
+        phones: Hashes of the only phones meant; None for a range. With phones it is a catch-up or a retry.
+        from_revision: What these phones had at least, where an alert may still ring; None in a catch-up.
+        attempt: 0, then one more with each retry.
+        hops: How often an audience was handed on to a further invocation.
+    """
+
+    activity: str
+    audience: Audience = Audience.ALL
+    first: str = ""
+    last: str = ""
+    phones: tuple[str, ...] | None = None
+    from_revision: int | None = None
+    attempt: int = 0
+    hops: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether it ends a delivery to everyone, so that `sent_revision` may be recorded after it."""
+        return self.phones is None and not self.last
+
+    def to_body(self) -> str:
+        """Write the message."""
+        body: JsonObject = {"v": _FORMAT, "activity": self.activity, "audience": self.audience.value}
+        if self.first:
+            body["first"] = self.first
+        if self.last:
+            body["last"] = self.last
+        if self.phones is not None:
+            body["phones"] = list(self.phones)
+        if self.from_revision is not None:
+            body["from_revision"] = self.from_revision
+        return compact({**body, "attempt": self.attempt, "hops": self.hops})
+
+    @staticmethod
+    def from_json(body: JsonObject) -> "Delivery":
+        """
+        Read the message; keys that a later release may have added are passed over.
+
+        Raises:
+            InvalidInput: Not a delivery.
+        """
+        phones, from_revision = body.get("phones"), body.get("from_revision")
+        if phones is not None and not isinstance(phones, list):
+            raise InvalidInput("phones", "must be a list")
+        try:
+            return Delivery(
+                activity=str(body["activity"]),
+                audience=Audience(str(body["audience"])),
+                first=str(body.get("first", "")),
+                last=str(body.get("last", "")),
+                phones=None if phones is None else tuple(map(str, phones)),
+                from_revision=None if from_revision is None else _count(from_revision),
+                attempt=_count(body.get("attempt", 0)),
+                hops=_count(body.get("hops", 0)),
+            )
+        except (KeyError, ValueError) as error:
+            raise InvalidInput("delivery", f"is not one: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetting:
+    """
+    Delete what an owner registered, once more, since the index that finds it is eventually consistent.
+
+    Attributes:
+        phone: Only on this phone; None for all of the owner's phones.
+        up_to_ms: What was registered by then (our clock); later registrations stay.
+    """
+
+    owner: str
+    phone: str | None
+    up_to_ms: int
+
+    def to_body(self) -> str:
+        """Write the message."""
+        return compact({"v": _FORMAT, "forget": {"owner": self.owner, "phone": self.phone, "up_to_ms": self.up_to_ms}})
+
+    @staticmethod
+    def from_json(body: JsonObject) -> "Forgetting":
+        """Read the message; raises InvalidInput."""
+        forget = body.get("forget")
+        if not isinstance(forget, dict) or not isinstance(forget.get("owner"), str):
+            raise InvalidInput("forget", "must name an owner")
+        phone = forget.get("phone")
+        return Forgetting(
+            str(forget["owner"]), None if phone is None else str(phone), _count(forget.get("up_to_ms", 0))
+        )
+
+
+def read_body(text: str) -> Delivery | Forgetting:
+    """Read a message of the delivery queue; raises InvalidInput."""
+    try:
+        body = parse(text)
+    except ValueError as error:
+        raise InvalidInput("body", "is not JSON") from error
+    if not isinstance(body, dict):
+        raise InvalidInput("body", "must be a JSON object")
+    return Forgetting.from_json(body) if "forget" in body else Delivery.from_json(body)
+
+
+def retry_delay_s(attempt: int) -> int:
+    """Say how long the retry after this attempt waits: 1, 2, 4 … 900 s, give or take 25 %, so that retries spread."""
+    nominal = min(1 << attempt, _RETRY_MAX_S)
+    return min(max(1, round(nominal * random.uniform(0.75, 1.25))), _RETRY_MAX_S)  # noqa: S311  # jitter, not a secret
+
+
+def waited_s(attempt: int) -> int:
+    """Say how long after the first attempt this one comes, jitter aside."""
+    return sum(min(1 << n, _RETRY_MAX_S) for n in range(attempt))
+
+
+def _count(value: Json) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InvalidInput("delivery", "counts must be whole numbers")
+    return value

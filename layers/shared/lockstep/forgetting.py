@@ -1,0 +1,68 @@
+"""Sign-out and deletion: what a user registered, on one phone or on all."""
+
+from dataclasses import replace
+
+from lockstep.delivery import Forgetting
+from lockstep.phones import Phone
+from lockstep.queues import DeliveryQueue
+from lockstep.tokens import Tokens
+
+# The index that finds the rows lags by a second or so; a second look after this long finds the rest.
+SECOND_LOOK_S = 10
+
+# Each conflict means that another write of the phone got through.
+_TRIES = 10
+
+
+def sign_out(tokens: Tokens, queue: DeliveryQueue, phone: str, owner: str, *, now_ms: int) -> bool:
+    """
+    Forget all that this user registered on this phone; say whether the phone was theirs.
+
+    The phone's item loses its owner first: from then on nothing of it is pushed. The rows follow by the index.
+    """
+    before = tokens.phones([phone]).get(phone)
+    if before is None or before.owner != owner:
+        return False
+    # The message first: whatever happens to us now, the second look comes.
+    queue.send([(Forgetting(owner, phone, now_ms), SECOND_LOOK_S)])
+    _disown(tokens, phone, owner, now_ms=now_ms)
+    forget(tokens, Forgetting(owner, phone, now_ms))
+    return True
+
+
+def leave(tokens: Tokens, queue: DeliveryQueue, phone: str, owner: str, *, now_ms: int) -> None:
+    """Delete what a former owner registered on a phone that is another's by now."""
+    _forget_twice(tokens, queue, Forgetting(owner, phone, now_ms))
+
+
+def forget_user(tokens: Tokens, queue: DeliveryQueue, owner: str, *, now_ms: int) -> None:
+    """Forget all that this user registered, on every phone."""
+    _forget_twice(tokens, queue, Forgetting(owner, None, now_ms))
+
+
+def forget(tokens: Tokens, forgetting: Forgetting) -> None:
+    """Delete what an owner registered up to a moment, on one phone or on all, as far as the index knows it."""
+    found = tokens.of_owner(forgetting.owner) if forgetting.phone is None else tokens.of_phone(forgetting.phone)
+    for row in list(found):
+        if row.owner != forgetting.owner:
+            continue
+        if not isinstance(row, Phone):
+            tokens.delete(row, registered_by_ms=forgetting.up_to_ms)
+        elif forgetting.phone is None:
+            _disown(tokens, row.phone, forgetting.owner, now_ms=forgetting.up_to_ms)
+
+
+def _forget_twice(tokens: Tokens, queue: DeliveryQueue, forgetting: Forgetting) -> None:
+    queue.send([(forgetting, SECOND_LOOK_S)])
+    forget(tokens, forgetting)
+
+
+def _disown(tokens: Tokens, phone: str, owner: str, *, now_ms: int) -> None:
+    """Take the owner off a phone, unless it is another's or was heard of since."""
+    for _ in range(_TRIES):
+        before = tokens.phones([phone]).get(phone)
+        if before is None or before.owner != owner or before.observed_at_ms > now_ms:
+            return
+        if tokens.replace_phone(before, replace(before, owner=None, observed_at_ms=now_ms), now_s=now_ms // 1000):
+            return
+    raise TimeoutError("the phone changes all the time")

@@ -1,0 +1,103 @@
+"""What the HTTPS contract says of requests and answers, whatever the route."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+
+from lockstep.errors import InvalidInput
+from lockstep.ids import is_id, is_user
+from lockstep.models import ActivityAnswer, ReportAnswer
+from lockstep.payload import attributes_of
+from lockstep.row import Row
+
+# A report of the most cards and tokens that a phone may have is half as long.
+BODY_MAX_BYTES = 64 * 1024
+
+
+class RequestError(InvalidInput):
+    """A request that is wrong as a whole, with a status of its own."""
+
+    def __init__(self, status: int, field: str, message: str) -> None:
+        super().__init__(field, message)
+        self.status = status
+
+
+def status_of(error: InvalidInput) -> int:
+    """Return the HTTP status of what was wrong with a request."""
+    if isinstance(error, RequestError):
+        return error.status
+    return 400 if error.field == "body" else 422
+
+
+def user_of(event: APIGatewayProxyEventV2) -> str:
+    """
+    Return the user: the `sub` that API Gateway's JWT authorizer has checked, and nothing else in the request.
+
+    Raises:
+        RequestError: There is none (401).
+    """
+    authorizer = event.raw_event.get("requestContext", {}).get("authorizer", {})
+    user = authorizer.get("jwt", {}).get("claims", {}).get("sub")
+    if not isinstance(user, str) or not is_user(user):
+        raise RequestError(401, "user", "is not named by a valid token")
+    return user
+
+
+def body(event: APIGatewayProxyEventV2) -> str:
+    """
+    Return the body's text.
+
+    Raises:
+        RequestError: It is longer than any request needs (413), or no text at all (400).
+    """
+    # Base64 is a third longer than what it carries; a body beyond that isn't worth decoding.
+    if len(event.body or "") > BODY_MAX_BYTES * 4 // 3 + 4:
+        raise RequestError(413, "body", f"is longer than {BODY_MAX_BYTES} bytes")
+    try:
+        text = event.decoded_body or ""
+        size = len(text.encode())
+    except ValueError:
+        raise RequestError(400, "body", "is not UTF-8 text") from None
+    if size > BODY_MAX_BYTES:
+        raise RequestError(413, "body", f"is longer than {BODY_MAX_BYTES} bytes")
+    return text
+
+
+def check_id(name: str, value: str) -> None:
+    """Refuse an id in the path that no activity, device or card could have; raises InvalidInput."""
+    if not is_id(value):
+        raise InvalidInput(name, "must be 1 to 128 of the characters A-Z a-z 0-9 . _ : @ -")
+
+
+def json_response(status: int, value: Mapping[str, Any]) -> Response[str]:
+    """Answer JSON."""
+    return Response(status, "application/json", json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def nothing() -> Response[str]:
+    """Answer that it is done."""
+    return Response(204)
+
+
+def report_answer(rows: Iterable[Row]) -> dict[str, Any]:
+    """Say what a phone should show: activities that have a state, or have ended."""
+    answers = [_activity(row) for row in rows if row.registers.state or row.registers.ended]
+    return ReportAnswer(activities=answers).model_dump(exclude_none=True)
+
+
+def _activity(row: Row) -> ActivityAnswer:
+    state = row.registers.state.value if row.registers.state else {}
+    content_state, stale_date = state.get("content-state"), state.get("stale-date")
+    return ActivityAnswer(
+        activity=row.activity,
+        run=row.run,
+        attributes_type=row.attributes_type,
+        attributes=attributes_of(row) if row.attributes_type else None,
+        content_state=content_state if isinstance(content_state, dict) else None,
+        timestamp=row.timestamp_s,
+        stale_date=stale_date if isinstance(stale_date, int | float) else None,
+        ended=row.registers.ended,
+    )

@@ -1,0 +1,86 @@
+"""What a row becomes when publishes reach it: pure, and the same in whatever order they come."""
+
+from dataclasses import fields, replace
+from enum import Enum
+
+from lockstep.publish import Publish
+from lockstep.row import ROW_LIFE_S, Registers, Row, newest
+
+
+class Effect(Enum):
+    """What became of one publish in a row."""
+
+    TOOK = "took"
+    REPEATED = "repeated"
+    SUPERSEDED = "superseded"
+
+
+def merge(one: Registers, other: Registers) -> Registers:
+    """Take the newer version of each register. Commutative, associative, idempotent."""
+    return Registers(**{f.name: newest((getattr(one, f.name), getattr(other, f.name))) for f in fields(Registers)})
+
+
+def advance(stored: Row | None, activity: str, said: Registers, *, now_s: int) -> Row:
+    """
+    Merge what publishes said into the stored row and count what that changed.
+
+    The answer equals `stored` (same `writes`) where nothing changed; otherwise `writes` is one more.
+    """
+    before = stored or Row(activity, Registers())
+    merged = merge(before.registers, said)
+    if merged == before.registers:
+        return before
+    shown = not _only_a_late_state(before.registers, merged)
+    revision = before.revision + shown
+    run = _run(stored, merged)
+    return replace(
+        before,
+        registers=merged,
+        run=run,
+        first_run=before.first_run if stored else run,
+        run_revision=before.run_revision if run == before.run else revision,
+        writes=before.writes + 1,
+        revision=revision,
+        alert_revision=revision if shown and merged.alert != before.registers.alert else before.alert_revision,
+        expires_at_s=now_s + ROW_LIFE_S,
+    )
+
+
+def effect_of(publish: Publish, before: Row | None, after: Row) -> Effect:
+    """Say what became of a publish that was merged between these two rows."""
+    registers = publish.registers
+    end = after.registers.end
+    late = registers.end is None and after.registers.ended and end is not None and publish.version > end.version
+    stands = any(after.registers.given().get(name) == register for name, register in registers.given().items())
+    if late or not stands:
+        return Effect.SUPERSEDED
+    held = before.registers.given() if before else {}
+    known = any(held.get(name) == register for name, register in registers.given().items())
+    return Effect.REPEATED if known else Effect.TOOK
+
+
+def _run(stored: Row | None, merged: Registers) -> int:
+    """
+    Number the life of the activity that the merged registers describe.
+
+    `run` is no register: a new one begins where the row runs and did not, or where an end lies between the last
+    start and the new one, even if both came in one batch.
+    """
+    before = stored.run if stored else 0
+    if stored is not None:
+        reopened = merged.running and not stored.registers.running
+        if not reopened and not _end_between(stored.registers, merged):
+            return before
+    opening = newest((merged.start,)) or newest((merged.state, merged.end))
+    return max(before + 1, opening.version.published_at_ms if opening else 0)
+
+
+def _end_between(before: Registers, after: Registers) -> bool:
+    if not (before.running and after.running) or after.start is None or after.end is None or after.end == before.end:
+        return False
+    return before.start is None or before.start.version < after.end.version
+
+
+def _only_a_late_state(before: Registers, after: Registers) -> bool:
+    """An update after the end changes nothing that a phone could show: Apple ignores pushes after the end."""
+    return before.ended and replace(after, state=before.state, alert=before.alert, guests=before.guests) == before

@@ -1,0 +1,85 @@
+"""What a phone registers, as values."""
+
+from dataclasses import dataclass, field
+
+from lockstep.apns import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """
+    A phone itself: whose it is, and how to reach it.
+
+    Attributes:
+        phone: Hash of the device id (`ids.phone_of`).
+        owner: The last user who registered from it; None once they signed out.
+        observed_at_ms: The phone's clock, or ours where that is behind: when it was last heard.
+        cards_at_ms: When it last listed all its cards; a card observed before that is gone.
+        start_tokens_at_ms: The same of its start tokens.
+        writes: What compare-and-set compares.
+    """
+
+    phone: str
+    owner: str | None
+    environment: Environment | None = None
+    os_version: str | None = None
+    frequent_updates: bool | None = None
+    observed_at_ms: int = 0
+    cards_at_ms: int = 0
+    start_tokens_at_ms: int = 0
+    writes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """
+    One Live Activity on one phone.
+
+    Attributes:
+        card: ActivityKit's `Activity.id`.
+        run: The run of the activity it belongs to; 0 if it registered before the activity had one.
+        token: Its update token, None if it has none (yet, or since Apple called it dead).
+        registered_at_ms: Our clock, when we stored it.
+    """
+
+    activity: str
+    phone: str
+    card: str
+    owner: str
+    run: int
+    token: str | None = field(repr=False)
+    observed_at_ms: int
+    registered_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartToken:
+    """A push-to-start token: one per phone and attributes type."""
+
+    owner: str
+    phone: str
+    attributes_type: str
+    token: str | None = field(repr=False)
+    observed_at_ms: int
+    registered_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """
+    A note that a start went to a phone, so that a run never makes a second card there.
+
+    Attributes:
+        revision: Of the row whose state the start carried.
+        confirmed: Whether APNs answered that it took the start.
+    """
+
+    activity: str
+    phone: str
+    owner: str
+    run: int
+    revision: int
+    confirmed: bool = False
+
+
+type PhoneRow = Card | StartToken | Marker | Phone

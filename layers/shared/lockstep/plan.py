@@ -1,0 +1,189 @@
+"""Which push, if any, brings a phone up to date with its activity's row: pure."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from lockstep.apns import Environment, Push
+from lockstep.delivery import Delivery
+from lockstep.json_values import compact
+from lockstep.payload import DEVICE_BODY_MAX_BYTES, end_body, late_dismissal_s, start_body, update_body
+from lockstep.phones import Card, Marker, Phone, StartToken
+from lockstep.row import CARD_LIFE_S, Register, Row
+
+# An alert rings for a minute after its publish; later it would only startle.
+ALERT_LIFE_MS = 60_000
+
+# A start that a phone gets later than this shows something that is over (a choice: Apple names no number).
+START_LIFE_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """
+    Where a push goes; it comes back with the outcome.
+
+    Attributes:
+        environment_said: Whether the phone said which APNs environment its tokens are of.
+        elsewhere: Whether this is the second try, in the other environment.
+        marker: Of a start: what notes it, and blocks another.
+    """
+
+    plan: "Plan" = field(repr=False)
+    row: Card | StartToken
+    environment: Environment
+    environment_said: bool
+    sent_at_ms: int
+    marker: Marker | None = None
+    elsewhere: bool = False
+
+
+def target_of(push: Push) -> Target:
+    """Read back where a push of ours goes."""
+    if not isinstance(push.ref, Target):
+        raise TypeError("not a push of a plan")
+    return push.ref
+
+
+class Plan:
+    """What one delivery has to say to each phone. Bodies are made once and shared."""
+
+    def __init__(self, delivery: Delivery, row: Row, *, default_environment: Environment, now_s: float) -> None:
+        self.delivery = delivery
+        self.row = row
+        self._default_environment = default_environment
+        self._now_s = now_s
+
+    def of_card(self, card: Card, phone: Phone | None, marker: Marker | None) -> Push | None:
+        """Bring a card up to date; None where it must not or need not hear."""
+        if phone is None or phone.owner != card.owner or card.observed_at_ms < phone.cards_at_ms:
+            return None
+        if card.token is None or not self.row.allows(card.owner):
+            return None
+        if not self.row.is_of_run(card.run):
+            told = self.delivery.from_revision is not None and self.delivery.from_revision >= self.row.run_revision
+            body = None if told else self._end_of_earlier_run
+        elif self._shows_already(marker):
+            body = None
+        elif self.row.registers.ended:
+            body = self._late_end if self.delivery.from_revision is None else self._end
+        else:
+            body = self._update
+        if body is None:
+            return None
+        return self._push(
+            card, card.token, phone, body, priority=self._priority(phone), expiration_s=self._expiration_s
+        )
+
+    def of_start(self, start_token: StartToken, phone: Phone | None) -> Push | None:
+        """Start the activity on a phone; None where it must not be, or the row lacks a part that iOS needs."""
+        if phone is None or phone.owner != start_token.owner or start_token.observed_at_ms < phone.start_tokens_at_ms:
+            return None
+        body = self._start
+        if body is None or start_token.token is None or not self.row.allows(start_token.owner):
+            return None
+        marker = Marker(self.row.activity, phone.phone, start_token.owner, self.row.run, self.row.revision)
+        priority = _said(self.row.registers.start) or 10
+        expiration_s = int(self._now_s) + START_LIFE_S
+        return self._push(start_token, start_token.token, phone, body, priority, expiration_s, marker)
+
+    @property
+    def may_start(self) -> bool:
+        """Whether the row can be started by push at all."""
+        return self.row.registers.running and self._start is not None
+
+    @property
+    def oversized(self) -> bool:
+        """Whether start and state, each small enough when published, are too long together."""
+        body = start_body(self.row)
+        return body is not None and len(body) > DEVICE_BODY_MAX_BYTES
+
+    def _push(
+        self,
+        row: Card | StartToken,
+        token: str,
+        phone: Phone,
+        body: bytes,
+        priority: int,
+        expiration_s: int,
+        marker: Marker | None = None,
+    ) -> Push:
+        environment = phone.environment or self._default_environment
+        target = Target(self, row, environment, phone.environment is not None, int(self._now_s * 1000), marker)
+        collapse_id = self._collapse_id if marker else None
+        return Push(token, body, priority, expiration_s, collapse_id, once=marker is not None, ref=target)
+
+    def _shows_already(self, marker: Marker | None) -> bool:
+        """A card that just registered shows what its own start carried."""
+        if marker is None or self.delivery.from_revision is not None:
+            return False
+        return marker.confirmed and (marker.run, marker.revision) == (self.row.run, self.row.revision)
+
+    def _priority(self, phone: Phone) -> int:
+        registers = self.row.registers
+        if registers.ended:
+            return _said(registers.end) or 10
+        if (said := _said(registers.state)) is not None:
+            return said
+        return 5 if phone.frequent_updates is False and not self._rings else 10
+
+    @cached_property
+    def _rings(self) -> bool:
+        """An alert rides on the delivery that brings phones from before it to after it, and only while it is new."""
+        alert, had = self.row.registers.alert, self.delivery.from_revision
+        if alert is None or had is None or not had < self.row.alert_revision:
+            return False
+        return self._now_s * 1000 - alert.version.published_at_ms <= ALERT_LIFE_MS
+
+    @cached_property
+    def card_ends_s(self) -> int:
+        """The last possible hour of this run's cards, in Unix seconds."""
+        return self.row.run // 1000 + CARD_LIFE_S
+
+    @cached_property
+    def _expiration_s(self) -> int:
+        """What runs on past its last possible hour gets a minute at a time."""
+        return max(self.card_ends_s, int(self._now_s) + 60)
+
+    @cached_property
+    def _collapse_id(self) -> str:
+        return collapse_id_of(self.row)
+
+    @cached_property
+    def _start(self) -> bytes | None:
+        body = start_body(self.row)
+        return body if body is not None and len(body) <= DEVICE_BODY_MAX_BYTES else None
+
+    @cached_property
+    def _update(self) -> bytes | None:
+        return _fitting(update_body(self.row, ring=ring) for ring in (self._rings, False))
+
+    @cached_property
+    def _end(self) -> bytes | None:
+        return _fitting(end_body(self.row, ring=ring) for ring in (self._rings, False))
+
+    @cached_property
+    def _late_end(self) -> bytes | None:
+        return end_body(self.row, ring=False, dismissal_date_s=late_dismissal_s(self.row))
+
+    @cached_property
+    def _end_of_earlier_run(self) -> bytes:
+        """The new run's state isn't the old card's: it ends with what it showed, and goes at once."""
+        stamp = self.row.timestamp_s
+        return compact({"aps": {"timestamp": stamp, "event": "end", "dismissal-date": stamp}}).encode()
+
+
+def collapse_id_of(row: Row) -> str:
+    """Name the starts of a run, so that APNs keeps one of those that wait for a phone which is away."""
+    return hashlib.sha256(f"{row.activity}/{row.run}".encode()).hexdigest()[:32]
+
+
+def _said(register: Register | None) -> int | None:
+    priority = register.value.get("priority") if register else None
+    return priority if isinstance(priority, int) else None
+
+
+def _fitting(bodies: Iterable[bytes | None]) -> bytes | None:
+    """Take the first body that Apple's limit lets through: an older alert may not fit beside a newer state."""
+    return next((body for body in bodies if body is not None and len(body) <= DEVICE_BODY_MAX_BYTES), None)

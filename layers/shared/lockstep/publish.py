@@ -1,0 +1,145 @@
+"""A publish, "this is the state now", as it arrives on the queue: read it, or say why it can never work."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lockstep import aps
+from lockstep.envelope import Message
+from lockstep.errors import InvalidInput
+from lockstep.ids import is_id, is_user
+from lockstep.json_values import Json, JsonObject, canonical
+from lockstep.payload import DEVICE_BODY_MAX_BYTES, end_body, start_body, update_body
+from lockstep.row import Register, Registers, Row, Version
+
+# The system ends a Live Activity after 8 hours: whatever is older has nothing left to change.
+MAX_AGE_MS = 8 * 3600 * 1000
+USERS_MAX = 100
+KEYS = frozenset({"activity", "aps", "to", "guests", "priority", "published_at_ms"})
+
+# Lengths of a stamp and a run in this century, for measuring a body before they are known.
+_TIMESTAMP_S = 4_000_000_000
+_RUN = 4_000_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """What one message says of one activity."""
+
+    activity: str
+    event: str
+    version: Version
+    registers: Registers
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """Users whose phones a start names."""
+        return Row(self.activity, self.registers).users
+
+
+def parse(message: Message, *, now_ms: int) -> Publish:
+    """
+    Read a publish.
+
+    Raises:
+        InvalidInput: It can never work; the field is a path in the body, the message is for its producer.
+    """
+    body = message.body
+    activity = body.get("activity")
+    if not is_id(activity) or not isinstance(activity, str):
+        raise InvalidInput("activity", "must be 1 to 128 of the characters A-Z a-z 0-9 . _ : @ -")
+    unknown = sorted(body.keys() - KEYS)
+    if unknown:
+        raise InvalidInput(unknown[0], "is not a key that this version knows")
+    if now_ms - message.published_at_ms > MAX_AGE_MS:
+        raise InvalidInput("published_at_ms", "is over 8 hours ago, which is longer than a Live Activity runs")
+
+    parts = aps.parse(body.get("aps"))
+    _check_attributes(parts.start, activity)
+    users = _users_of_to(body.get("to"), parts.event)
+    if users:
+        parts.require_for_start()
+    guests = _guests(body, parts.event, users)
+    priority = _priority(body.get("priority"))
+    version = Version(message.published_at_ms, hashlib.sha256(canonical(body).encode()).hexdigest()[:32])
+
+    def register(value: JsonObject | None, **more: Json) -> Register | None:
+        return None if value is None else Register(version, {**value, **more, **priority})
+
+    publish = Publish(
+        activity,
+        parts.event,
+        version,
+        Registers(
+            start=register(parts.start, users=list(users)),
+            guests=None if guests is None else Register(version, guests),
+            state=register(parts.state),
+            alert=None if parts.alert is None else Register(version, {"alert": parts.alert}),
+            end=register(parts.end),
+        ),
+    )
+    _check_size(publish, parts.start)
+    return publish
+
+
+def _check_attributes(start: JsonObject | None, activity: str) -> None:
+    """Every start carries the activity's id and run in its attributes; a producer must not mean something else by them."""
+    attributes = (start or {}).get("attributes")
+    if isinstance(attributes, dict):
+        if attributes.get("activity", activity) != activity:
+            raise InvalidInput("aps.attributes.activity", f"is set by Lockstep, to {activity}")
+        if "run" in attributes:
+            raise InvalidInput("aps.attributes.run", "is set by Lockstep")
+
+
+def _users_of_to(to: Json, event: str) -> tuple[str, ...]:
+    if to is None:
+        return ()
+    if event != "start":
+        raise InvalidInput("to", "goes with event start only")
+    if not isinstance(to, dict) or to.keys() != {"users"}:
+        raise InvalidInput("to", 'must be {"users": [...]} in this version')
+    return _users(to["users"], "to.users")
+
+
+def _users(value: Json, name: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > USERS_MAX:
+        raise InvalidInput(name, f"must be a list of {USERS_MAX} users at most")
+    users = tuple(dict.fromkeys(user for user in value if isinstance(user, str) and is_user(user)))
+    if len(users) != len(set(map(str, value))):
+        raise InvalidInput(name, "must hold user ids (the sub of their JWT): text of 1 to 256 characters")
+    return users
+
+
+def _guests(body: Mapping[str, Json], event: str, users: tuple[str, ...]) -> JsonObject | None:
+    """Without `guests`, a start admits those it names, or everyone where it names nobody; other events leave it be."""
+    if body.get("guests") is not None:
+        guests = _users(body["guests"], "guests")
+        if left_out := [user for user in users if user not in guests]:
+            raise InvalidInput("guests", f"leaves out {len(left_out)} of those whom to.users names")
+        return {"users": list(guests)}
+    if event != "start":
+        return None
+    return {"users": list(users) if users else None}
+
+
+def _priority(priority: Json) -> JsonObject:
+    if priority is None:
+        return {}
+    if priority not in (5, 10) or isinstance(priority, bool):
+        raise InvalidInput("priority", "must be 5 or 10 (Live Activities take no other)")
+    return {"priority": priority}
+
+
+def _check_size(publish: Publish, start: JsonObject | None) -> None:
+    row = Row(publish.activity, publish.registers, run=_RUN, timestamp_s=_TIMESTAMP_S)
+    bodies = {
+        "start": start_body(row) if start is not None and publish.users else None,
+        "update": update_body(row, ring=start is None and publish.registers.alert is not None),
+        "end": end_body(row, ring=True) if publish.registers.end else None,
+    }
+    for event, body in bodies.items():
+        if body is not None and len(body) > DEVICE_BODY_MAX_BYTES:
+            raise InvalidInput(
+                "aps", f"makes the {event} push {len(body)} bytes long; Apple takes {DEVICE_BODY_MAX_BYTES}"
+            )

@@ -1,0 +1,235 @@
+"""
+What phones register.
+
+Rows first, then the phone's item, then the queue: push reads rows and phones strongly consistent, so a delivery either
+sees a new row, or the catch-up that is queued after it does. A request that dies halfway is harmless, and mended by its
+repetition.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from lockstep import forgetting
+from lockstep.activities import Activities
+from lockstep.apns import Environment
+from lockstep.delivery import Audience, Delivery
+from lockstep.errors import Forbidden
+from lockstep.ids import phone_of
+from lockstep.models import CardRegistration, Report, ReportedCard, StartTokenRegistration
+from lockstep.phones import Card, Marker, Phone, StartToken
+from lockstep.queues import DeliveryQueue
+from lockstep.row import Row
+from lockstep.tokens import Tokens
+
+# An app that just reported may start a card itself, from the report's answer; its card registers before the push does.
+START_GRACE_S = 5
+
+# Each conflict means that another write of the phone got through.
+_TRIES = 10
+
+
+class Registration:
+    """Carries out the app's requests; `user` is always the JWT's."""
+
+    def __init__(
+        self, activities: Activities, tokens: Tokens, queue: DeliveryQueue, *, now: Callable[[], float]
+    ) -> None:
+        self._activities = activities
+        self._tokens = tokens
+        self._queue = queue
+        self._now = now
+
+    def report(self, user: str, device: str, report: Report) -> list[Row]:
+        """
+        Store the phone's whole truth.
+
+        Returns:
+            What the phone should show: the activities of its cards, and running ones whose start names the user.
+        """
+        phone, now_ms = phone_of(device), self._now_ms()
+        observed_at_ms = min(report.observed_at_ms, now_ms)
+        if self._is_anothers(phone, user, observed_at_ms):
+            return []
+        of_cards = self._activities.get_many({card.activity for card in report.cards or []}, now_s=now_ms // 1000)
+        cards = [
+            _card(user, phone, card, of_cards.get(card.activity), observed_at_ms, now_ms)
+            for card in report.cards or []
+            if card.activity not in of_cards or of_cards[card.activity].allows(user)
+        ]
+        start_tokens = [
+            StartToken(user, phone, one.attributes_type, one.token, observed_at_ms, now_ms)
+            for one in report.start_tokens or []
+        ]
+        known = [
+            row for row in self._tokens.of_phone(phone) if isinstance(row, Card | StartToken) and row.owner == user
+        ]
+        known_tokens = {row.token for row in known}
+
+        stored = [card for card in cards if self._tokens.put_card(card, now_s=now_ms // 1000)]
+        for start_token in start_tokens:
+            self._tokens.put_start_token(start_token, now_s=now_ms // 1000)
+        self._own(
+            phone,
+            user,
+            observed_at_ms,
+            environment=Environment(report.environment) if report.environment else None,
+            os_version=report.os_version,
+            frequent_updates=report.frequent_updates,
+            lists_cards=report.cards is not None,
+            lists_start_tokens=report.start_tokens is not None,
+        )
+        self._tidy(known, [*cards, *start_tokens], report, observed_at_ms, now_ms)
+
+        wanting = self._activities.wanting(user, now_s=now_ms // 1000)
+        shown = {card.activity for card in cards}
+        attributes_types = {one.attributes_type for one in start_tokens}
+        self._queue.send(
+            [
+                *((_catch_up(card), 0) for card in stored if card.token and card.token not in known_tokens),
+                *(
+                    (Delivery(row.activity, Audience.STARTS, phones=(phone,)), START_GRACE_S)
+                    for row in wanting
+                    if row.activity not in shown and row.attributes_type in attributes_types
+                ),
+            ]
+        )
+        answered = {activity: row for activity, row in of_cards.items() if row.allows(user)}
+        return list((answered | {row.activity: row for row in wanting}).values())
+
+    def put_start_token(self, user: str, device: str, attributes_type: str, request: StartTokenRegistration) -> None:
+        """Store a push-to-start token, and have the running activities started that want this user."""
+        phone, now_ms = phone_of(device), self._now_ms()
+        observed_at_ms = min(request.observed_at_ms or now_ms, now_ms)
+        if self._is_anothers(phone, user, observed_at_ms):
+            return
+        start_token = StartToken(user, phone, attributes_type, request.token, observed_at_ms, now_ms)
+        stored = self._tokens.put_start_token(start_token, now_s=now_ms // 1000)
+        self._own(phone, user, observed_at_ms)
+        if stored:
+            wanting = self._activities.wanting(user, now_s=now_ms // 1000)
+            self._queue.send(
+                (Delivery(row.activity, Audience.STARTS, phones=(phone,)), START_GRACE_S)
+                for row in wanting
+                if row.attributes_type == attributes_type
+            )
+
+    def put_card(self, user: str, device: str, card: str, request: CardRegistration) -> None:
+        """
+        Store a card, and have it brought up to date if it has a token.
+
+        Raises:
+            Forbidden: The activity's guests don't include the user.
+        """
+        phone, now_ms = phone_of(device), self._now_ms()
+        observed_at_ms = min(request.observed_at_ms or now_ms, now_ms)
+        row = self._activities.get(request.activity, now_s=now_ms // 1000)
+        if row is not None and not row.allows(user):
+            raise Forbidden("activity", "does not have you among its guests")
+        if self._is_anothers(phone, user, observed_at_ms):
+            return
+        reported = ReportedCard(card=card, activity=request.activity, run=request.run, token=request.token)
+        shown = _card(user, phone, reported, row, observed_at_ms, now_ms)
+        stored = self._tokens.put_card(shown, now_s=now_ms // 1000)
+        self._own(phone, user, observed_at_ms)
+        if stored and shown.token:
+            self._queue.send([(_catch_up(shown), 0)])
+
+    def remove_card(self, user: str, device: str, card: str, *, dismissed: bool) -> None:
+        """Forget a card; one that the user swiped away leaves a marker, so that its run doesn't bring it back."""
+        phone, now_ms = phone_of(device), self._now_ms()
+        for row in list(self._tokens.of_phone(phone)):
+            if not isinstance(row, Card) or row.card != card or row.owner != user:
+                continue
+            if dismissed:
+                activity = self._activities.get(row.activity, now_s=now_ms // 1000)
+                run = row.run or (activity.run if activity else 0)
+                marker = Marker(row.activity, phone, user, run, revision=0, confirmed=True)
+                self._tokens.put_markers([marker], now_s=now_ms // 1000, now_ms=now_ms)
+            self._tokens.delete(row, registered_by_ms=now_ms)
+
+    def sign_out(self, user: str, device: str) -> None:
+        """Forget all of this phone, if it is the user's."""
+        forgetting.sign_out(self._tokens, self._queue, phone_of(device), user, now_ms=self._now_ms())
+
+    def forget_user(self, user: str) -> None:
+        """Forget all of this user."""
+        forgetting.forget_user(self._tokens, self._queue, user, now_ms=self._now_ms())
+
+    # --- the phone
+
+    def _is_anothers(self, phone: str, user: str, observed_at_ms: int) -> bool:
+        """Say whether a request is older than what made the phone another's, or nobody's."""
+        return _outdated(self._tokens.phones([phone]).get(phone), user, observed_at_ms)
+
+    def _own(
+        self,
+        phone: str,
+        user: str,
+        observed_at_ms: int,
+        *,
+        environment: Environment | None = None,
+        os_version: str | None = None,
+        frequent_updates: bool | None = None,
+        lists_cards: bool = False,
+        lists_start_tokens: bool = False,
+    ) -> None:
+        """Make the phone the user's, and note what it said of itself, unless it has said more since."""
+        for _ in range(_TRIES):
+            before = self._tokens.phones([phone]).get(phone)
+            if _outdated(before, user, observed_at_ms):
+                return
+            had = before or Phone(phone, owner=None)
+            newest = observed_at_ms >= had.observed_at_ms
+            after = replace(had, owner=user, observed_at_ms=max(had.observed_at_ms, observed_at_ms))
+            if newest:
+                after = replace(
+                    after,
+                    environment=environment or had.environment,
+                    os_version=os_version or had.os_version,
+                    frequent_updates=had.frequent_updates if frequent_updates is None else frequent_updates,
+                )
+            if lists_cards:
+                after = replace(after, cards_at_ms=max(had.cards_at_ms, observed_at_ms))
+            if lists_start_tokens:
+                after = replace(after, start_tokens_at_ms=max(had.start_tokens_at_ms, observed_at_ms))
+            if self._tokens.replace_phone(before, after, now_s=self._now_ms() // 1000):
+                if before is not None and before.owner not in (None, user):
+                    forgetting.leave(self._tokens, self._queue, phone, str(before.owner), now_ms=self._now_ms())
+                return
+        raise TimeoutError("the phone changes all the time")
+
+    def _tidy(
+        self,
+        known: list[Card | StartToken],
+        listed: list[Card | StartToken],
+        report: Report,
+        observed_at_ms: int,
+        now_ms: int,
+    ) -> None:
+        """Delete rows that the lists left out; push passes over them already, by the phone's own item."""
+        names = {_name(row) for row in listed}
+        for row in known:
+            given = report.cards if isinstance(row, Card) else report.start_tokens
+            if given is not None and _name(row) not in names:
+                self._tokens.delete(row, observed_before_ms=observed_at_ms, registered_by_ms=now_ms)
+
+    def _now_ms(self) -> int:
+        return int(self._now() * 1000)
+
+
+def _outdated(phone: Phone | None, user: str, observed_at_ms: int) -> bool:
+    return phone is not None and phone.owner != user and phone.observed_at_ms > observed_at_ms
+
+
+def _card(user: str, phone: str, card: ReportedCard, row: Row | None, observed_at_ms: int, now_ms: int) -> Card:
+    """A card that doesn't say which run it is of belongs to the row's run of now; with no row yet, to the first."""
+    run = card.run if card.run is not None else (row.run if row else 0)
+    return Card(card.activity, phone, card.card, user, run, card.token, observed_at_ms, now_ms)
+
+
+def _catch_up(card: Card) -> Delivery:
+    return Delivery(card.activity, Audience.CARDS, phones=(card.phone,))
+
+
+def _name(row: Card | StartToken) -> tuple[str, ...]:
+    return ("card", row.activity, row.card) if isinstance(row, Card) else ("start", row.attributes_type)

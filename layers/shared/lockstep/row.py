@@ -1,0 +1,156 @@
+"""An activity's row: what its phones should show, and how far we have brought them there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+
+from lockstep.json_values import JsonObject
+
+# A card lives 12 hours after its last sign of life (Apple: 8 hours active and 4 on the lock screen); the row a day more.
+CARD_LIFE_S = 12 * 3600
+ROW_LIFE_S = CARD_LIFE_S + 24 * 3600
+
+# Phones may not show an update whose stamp is 50 s old (APNs field reports), so an older stamp is set anew.
+STAMP_LIFE_S = 20
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Version:
+    """When a state was true, and the SHA-256 of the publish that said so: equal only for a redelivery."""
+
+    published_at_ms: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """One part of what an activity shows, with the publish that set it last."""
+
+    version: Version
+    value: JsonObject = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Registers:
+    """
+    The five parts of an activity, each set by the newest publish that carried it.
+
+    Attributes:
+        start: `{"attributes-type"?, "attributes"?, "users": [...], "aps": {...}}`; "aps" holds keys we don't know.
+        guests: `{"users": [...]}`, or `{"users": null}` where everyone may follow.
+        state: `{"content-state", "stale-date"?, "relevance-score"?, "aps"}`.
+        alert: `{"alert": {...}}`.
+        end: `{"dismissal-date"?, "aps"}`.
+    """
+
+    start: Register | None = None
+    guests: Register | None = None
+    state: Register | None = None
+    alert: Register | None = None
+    end: Register | None = None
+
+    @property
+    def ended(self) -> bool:
+        """An end older than the newest start ends nothing."""
+        return self.end is not None and (self.start is None or self.end.version > self.start.version)
+
+    @property
+    def running(self) -> bool:
+        """Whether phones should show it: a start opens an activity, and so does an update without one."""
+        return not self.ended and (self.start is not None or self.state is not None)
+
+    def given(self) -> dict[str, Register]:
+        """Name the parts that are set."""
+        named = ((f.name, getattr(self, f.name)) for f in fields(self))
+        return {name: register for name, register in named if register is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """
+    What DynamoDB holds for an activity.
+
+    Attributes:
+        run: Which life of the activity this is; grows with each, and is about the Unix milliseconds of its opening.
+        first_run: The run the row began with: that of cards which registered before there was a row.
+        run_revision: The revision at which this run began.
+        writes: Raised by every write; what compare-and-set compares.
+        revision: Changes of the registers so far.
+        sent_revision: The newest revision that a delivery to the whole audience has brought out.
+        alert_revision: The revision at which the alert was set.
+        timestamp_s: aps `timestamp` of the state last sent; strictly grows.
+        stamped_revision: The revision that this stamp belongs to.
+        started: Version of the start register whose phones have all been started, as `ms/digest`; empty if none.
+    """
+
+    activity: str
+    registers: Registers
+    run: int = 0
+    first_run: int = 0
+    run_revision: int = 0
+    writes: int = 0
+    revision: int = 0
+    sent_revision: int = 0
+    alert_revision: int = 0
+    timestamp_s: int = 0
+    stamped_revision: int = 0
+    started: str = ""
+    expires_at_s: int = 0
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """The users whose phones the start names."""
+        return _strings(self.registers.start, "users")
+
+    @property
+    def attributes_type(self) -> str | None:
+        """Name of the Swift struct that a start by push needs."""
+        value = self.registers.start.value.get("attributes-type") if self.registers.start else None
+        return value if isinstance(value, str) else None
+
+    @property
+    def owes(self) -> bool:
+        """Whether the whole audience is behind the row."""
+        return self.sent_revision < self.revision
+
+    @property
+    def start_version(self) -> str:
+        """What `started` will be once all phones that the start names have been started."""
+        version = self.registers.start.version if self.registers.start else None
+        return f"{self.run}/{version.published_at_ms}/{version.digest}" if version else ""
+
+    @property
+    def owes_starts(self) -> bool:
+        """Whether phones that the start names may not have been started yet."""
+        return self.registers.running and bool(self.users) and self.started != self.start_version
+
+    def allows(self, user: str) -> bool:
+        """Say whether this user may follow the activity."""
+        guests = self.registers.guests
+        return guests is None or guests.value.get("users") is None or user in _strings(guests, "users")
+
+    def is_of_run(self, card_run: int) -> bool:
+        """Say whether a card belongs to the row's run, not an earlier one; one that registered before the row has run 0."""
+        return (card_run or self.first_run) >= self.run
+
+    def needs_stamp(self, now_s: int) -> bool:
+        """A push carries a stamp of its own state, at most 20 s old."""
+        return self.stamped_revision != self.revision or now_s - self.timestamp_s > STAMP_LIFE_S
+
+    def stamped(self, now_s: int) -> "Row":
+        """Claim the row for a delivery: one more write, and a stamp above every earlier one."""
+        return replace(
+            self,
+            writes=self.writes + 1,
+            timestamp_s=max(now_s, self.timestamp_s + 1),
+            stamped_revision=self.revision,
+        )
+
+
+def _strings(register: Register | None, key: str) -> tuple[str, ...]:
+    values = register.value.get(key) if register else None
+    return tuple(v for v in values if isinstance(v, str)) if isinstance(values, list) else ()
+
+
+def newest(registers: Iterable[Register | None]) -> Register | None:
+    """Pick the register of the highest version."""
+    return max((r for r in registers if r is not None), key=lambda r: r.version, default=None)

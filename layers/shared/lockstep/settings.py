@@ -1,0 +1,120 @@
+"""What the template tells the functions by environment variables: read once, at start, or not started at all."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from lockstep.apns import Environment
+from lockstep.errors import Misconfigured
+
+_BUNDLE_ID = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_URL = re.compile(r"https?://[^\s/]+(/\S*)?")
+_ONLY_BY_SUFFIX = ".push-type.liveactivity"
+
+
+class _Variables:
+    """Environment variables that must be there and well formed; raises Misconfigured with the variable's name."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, name: str) -> str:
+        value = self._environ.get(name, "").strip()
+        if not value:
+            raise Misconfigured(f"{name} is missing")
+        return value
+
+    def url(self, name: str) -> str:
+        value = self.text(name)
+        if not _URL.fullmatch(value):
+            raise Misconfigured(f"{name} is not a URL")
+        return value
+
+    def environment(self, name: str) -> Environment:
+        try:
+            return Environment(self.text(name))
+        except ValueError:
+            raise Misconfigured(f"{name} must be production or sandbox") from None
+
+    def bundle_id(self, name: str) -> str:
+        value = self.text(name)
+        if not _BUNDLE_ID.fullmatch(value) or value.endswith(_ONLY_BY_SUFFIX):
+            raise Misconfigured(f"{name} is not a bare bundle id such as com.example.app")
+        return value
+
+    def ca_file(self, name: str) -> str | None:
+        """A CA file of one's own counts on one machine only: in a deployed stack it would be a way to listen in."""
+        local = self._environ.get("AWS_SAM_LOCAL") == "true"
+        return (self._environ.get(name) or None) if local else None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterSettings:
+    """Settings of register."""
+
+    VARIABLES: ClassVar = ("ACTIVITIES_TABLE", "TOKENS_TABLE", "DELIVERY_QUEUE_URL")
+
+    activities_table: str
+    tokens_table: str
+    delivery_queue_url: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings; raises Misconfigured naming the variable that is missing or malformed."""
+        variables = _Variables(environ)
+        return cls(
+            activities_table=variables.text("ACTIVITIES_TABLE"),
+            tokens_table=variables.text("TOKENS_TABLE"),
+            delivery_queue_url=variables.url("DELIVERY_QUEUE_URL"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PushSettings:
+    """Settings of push. `apns_ca_file` is None where certifi's roots are to be trusted."""
+
+    VARIABLES: ClassVar = (
+        *RegisterSettings.VARIABLES,
+        "PUBLISH_QUEUE_URL",
+        "PUBLISH_DEAD_LETTER_QUEUE_URL",
+        "DELIVERY_DEAD_LETTER_QUEUE_URL",
+        "SIGNING_KEY_SECRET",
+        "BUNDLE_ID",
+        "APNS_ENVIRONMENT",
+        "APNS_PRODUCTION_URL",
+        "APNS_SANDBOX_URL",
+        "APNS_CA_FILE",
+    )
+
+    activities_table: str
+    tokens_table: str
+    publish_queue_url: str
+    publish_dead_letter_queue_url: str
+    delivery_queue_url: str
+    delivery_dead_letter_queue_url: str
+    signing_key_secret: str
+    bundle_id: str
+    apns_environment: Environment
+    apns_production_url: str
+    apns_sandbox_url: str
+    apns_ca_file: str | None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings; raises Misconfigured naming the variable that is missing or malformed."""
+        variables = _Variables(environ)
+        return cls(
+            activities_table=variables.text("ACTIVITIES_TABLE"),
+            tokens_table=variables.text("TOKENS_TABLE"),
+            publish_queue_url=variables.url("PUBLISH_QUEUE_URL"),
+            publish_dead_letter_queue_url=variables.url("PUBLISH_DEAD_LETTER_QUEUE_URL"),
+            delivery_queue_url=variables.url("DELIVERY_QUEUE_URL"),
+            delivery_dead_letter_queue_url=variables.url("DELIVERY_DEAD_LETTER_QUEUE_URL"),
+            signing_key_secret=variables.text("SIGNING_KEY_SECRET"),
+            bundle_id=variables.bundle_id("BUNDLE_ID"),
+            apns_environment=variables.environment("APNS_ENVIRONMENT"),
+            apns_production_url=variables.url("APNS_PRODUCTION_URL"),
+            apns_sandbox_url=variables.url("APNS_SANDBOX_URL"),
+            apns_ca_file=variables.ca_file("APNS_CA_FILE"),
+        )

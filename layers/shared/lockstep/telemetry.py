@@ -1,0 +1,56 @@
+"""What an operator sees: structured logs and CloudWatch metrics, neither with anything secret in it."""
+
+from collections import Counter
+from enum import StrEnum
+
+from aws_lambda_powertools import Logger, Metrics, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+
+
+class Count(StrEnum):
+    """Metrics that count, by their CloudWatch names."""
+
+    PUBLISHED = "Published"
+    SUPERSEDED = "Superseded"
+    REFUSED = "Refused"
+    SENT = "Sent"
+    ACCEPTED = "Accepted"
+    RETRIED = "Retried"
+    FORGOTTEN = "Forgotten"
+    KEY_UNUSABLE = "SigningKeyUnusable"
+
+
+class Telemetry:
+    """Counts during an invocation; `flush` hands the sums to CloudWatch as EMF lines."""
+
+    def __init__(self, logger: Logger, metrics: Metrics) -> None:
+        self.log = logger
+        self._metrics = metrics
+        self._counts: Counter[Count] = Counter()
+        self._rejected: Counter[str] = Counter()
+
+    def count(self, name: Count, by: int = 1) -> None:
+        """Count something that happened."""
+        self._counts[name] += by
+
+    def rejected(self, reason: str) -> None:
+        """Count a push that APNs rejected, by its reason."""
+        self._rejected[reason] += 1
+
+    def accepted_after(self, duration_ms: int) -> None:
+        """Note how long a publish took until APNs had accepted the last of its pushes."""
+        self._metrics.add_metric(name="PublishToAcceptance", unit=MetricUnit.Milliseconds, value=max(0, duration_ms))
+
+    def flush(self) -> None:
+        """Hand over what was counted since the last time."""
+        for name, value in self._counts.items():
+            self._metrics.add_metric(name=name.value, unit=MetricUnit.Count, value=value)
+        for reason, value in self._rejected.items():
+            with single_metric(
+                name="Rejected", unit=MetricUnit.Count, value=value, namespace=self._metrics.namespace
+            ) as metric:
+                metric.add_dimension(name="reason", value=reason)
+        if self._metrics.metric_set:
+            self._metrics.flush_metrics()
+        self._counts.clear()
+        self._rejected.clear()

@@ -1,0 +1,110 @@
+"""Keys and items of the tokens table."""
+
+import hashlib
+
+from lockstep.apns import Environment
+from lockstep.dynamodb import Item, flag, number, text, to_item
+from lockstep.phones import Card, Marker, Phone, PhoneRow, StartToken
+
+
+def token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def of_activity_key(activity: str) -> str:
+    """The partition of an activity's cards and markers."""
+    return f"activity#{activity}#0"
+
+
+def of_user_key(user: str) -> str:
+    """The partition of a user's start tokens."""
+    return f"user#{user}#0"
+
+
+def lives(item: Item, now_s: int) -> bool:
+    """TTL deletes days late, so every read asks for itself."""
+    return (number(item, "expires_at_s") or 0) > now_s
+
+
+def _key(audience: str, phone: str) -> Item:
+    return to_item({"audience": audience, "phone": phone})
+
+
+def phone_key(phone: str) -> Item:
+    return _key(f"phone#{phone}", f"{phone}#phone")
+
+
+def card_key(card: Card) -> Item:
+    return _key(of_activity_key(card.activity), f"{card.phone}#card#{card.card}")
+
+
+def marker_key(marker: Marker) -> Item:
+    return _key(of_activity_key(marker.activity), f"{marker.phone}#marker")
+
+
+def start_token_key(row: StartToken) -> Item:
+    return _key(of_user_key(row.owner), f"{row.phone}#start#{row.attributes_type}")
+
+
+def key_of(row: Card | StartToken | Marker) -> Item:
+    if isinstance(row, Card):
+        return card_key(row)
+    return start_token_key(row) if isinstance(row, StartToken) else marker_key(row)
+
+
+def to_phone_row(item: Item) -> PhoneRow:
+    if text(item, "card") is not None:
+        return to_card(item)
+    if text(item, "attributes_type") is not None:
+        return to_start_token(item)
+    return to_marker(item) if text(item, "activity") is not None else to_phone(item)
+
+
+def to_phone(item: Item) -> Phone:
+    environment = text(item, "environment")
+    return Phone(
+        phone=text(item, "device_key") or "",
+        owner=text(item, "owner"),
+        environment=Environment(environment) if environment else None,
+        os_version=text(item, "os_version"),
+        frequent_updates=flag(item, "frequent_updates"),
+        observed_at_ms=number(item, "observed_at_ms") or 0,
+        cards_at_ms=number(item, "cards_at_ms") or 0,
+        start_tokens_at_ms=number(item, "start_tokens_at_ms") or 0,
+        writes=number(item, "writes") or 0,
+    )
+
+
+def to_card(item: Item) -> Card:
+    return Card(
+        activity=text(item, "activity") or "",
+        phone=text(item, "device_key") or "",
+        card=text(item, "card") or "",
+        owner=text(item, "owner") or "",
+        run=number(item, "run") or 0,
+        token=text(item, "token"),
+        observed_at_ms=number(item, "observed_at_ms") or 0,
+        registered_at_ms=number(item, "registered_at_ms") or 0,
+    )
+
+
+def to_start_token(item: Item) -> StartToken:
+    return StartToken(
+        owner=text(item, "owner") or "",
+        phone=text(item, "device_key") or "",
+        attributes_type=text(item, "attributes_type") or "",
+        token=text(item, "token"),
+        observed_at_ms=number(item, "observed_at_ms") or 0,
+        registered_at_ms=number(item, "registered_at_ms") or 0,
+    )
+
+
+def to_marker(item: Item) -> Marker:
+    return Marker(
+        activity=text(item, "activity") or "",
+        phone=text(item, "device_key") or "",
+        owner=text(item, "owner") or "",
+        run=number(item, "run") or 0,
+        revision=number(item, "revision") or 0,
+        confirmed=flag(item, "confirmed") or False,
+    )

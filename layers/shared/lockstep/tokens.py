@@ -1,0 +1,259 @@
+"""The tokens table: phones, their cards, start tokens and start markers. `token_items` knows what its items look like."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from lockstep.apns import Environment
+from lockstep.dynamodb import Item, Value, arguments, conflict_item, get_batch, query_pages, text, to_item, write_batch
+from lockstep.phones import Card, Marker, Phone, PhoneRow, StartToken
+from lockstep.row import CARD_LIFE_S
+from lockstep.token_items import (
+    card_key,
+    key_of,
+    lives,
+    marker_key,
+    of_activity_key,
+    of_user_key,
+    phone_key,
+    start_token_key,
+    to_card,
+    to_marker,
+    to_phone,
+    to_phone_row,
+    to_start_token,
+    token_hash,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# A push-to-start token has no documented end; a phone that reports renews its own.
+START_TOKEN_LIFE_S = 365 * 24 * 3600
+
+_FORMAT = 1
+
+
+class Tokens:
+    """
+    Rows of phones. Reads of the table are strongly consistent; those by the two indexes are not, and say so.
+
+    Each row begins its sort key with the phone's hash, so that any range of hashes is a fair slice of an audience.
+    """
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    # --- phones
+
+    def phones(self, phones: Iterable[str]) -> dict[str, Phone]:
+        """Read the phones that exist among these hashes."""
+        keys = [phone_key(phone) for phone in dict.fromkeys(phones)]
+        return {phone.phone: phone for phone in map(to_phone, get_batch(self._client, self._table, keys))}
+
+    def replace_phone(self, before: Phone | None, after: Phone, *, now_s: int) -> bool:
+        """Write a phone if it is still as it was read; say whether it was written. `writes` is counted here."""
+        values: dict[str, Value] = {
+            "device_key": after.phone,
+            "owner": after.owner,
+            "environment": after.environment,
+            "os_version": after.os_version,
+            "frequent_updates": after.frequent_updates,
+            "observed_at_ms": after.observed_at_ms,
+            "cards_at_ms": after.cards_at_ms,
+            "start_tokens_at_ms": after.start_tokens_at_ms,
+            "writes": (before.writes if before else 0) + 1,
+            "expires_at_s": now_s + START_TOKEN_LIFE_S,
+            "v": _FORMAT,
+        }
+        gone = [name for name, value in values.items() if value is None]
+        compared: dict[str, Value] = {"before": before.writes} if before else {}
+        condition = "#writes = :before" if before else "attribute_not_exists(audience)"
+        return self._update(phone_key(after.phone), values, gone, condition, compared)
+
+    def remember_environment(self, phone: str, environment: Environment) -> None:
+        """Note where a phone's token was accepted, unless the phone has said so itself by now."""
+        self._update(
+            phone_key(phone),
+            {"environment": environment.value},
+            [],
+            "attribute_exists(audience) AND attribute_not_exists(environment)",
+            {},
+        )
+
+    # --- what a phone registers
+
+    def put_card(self, card: Card, *, now_s: int) -> bool:
+        """Store a card, unless what is stored was observed later or its token is known dead; say whether it was stored."""
+        values: dict[str, Value] = {"activity": card.activity, "card": card.card, "run": card.run}
+        return self._put_token(card_key(card), card, values, now_s + CARD_LIFE_S)
+
+    def put_start_token(self, start_token: StartToken, *, now_s: int) -> bool:
+        """Store a start token, under the same conditions."""
+        values: dict[str, Value] = {"attributes_type": start_token.attributes_type}
+        return self._put_token(start_token_key(start_token), start_token, values, now_s + START_TOKEN_LIFE_S)
+
+    def _put_token(self, key: Item, row: Card | StartToken, more: Mapping[str, Value], expires_at_s: int) -> bool:
+        values: dict[str, Value] = {
+            "device_key": row.phone,
+            "owner": row.owner,
+            "token": row.token,
+            "observed_at_ms": row.observed_at_ms,
+            "registered_at_ms": row.registered_at_ms,
+            "expires_at_s": expires_at_s,
+            "v": _FORMAT,
+            **more,
+        }
+        condition = "(attribute_not_exists(observed_at_ms) OR observed_at_ms <= :observed_at_ms)"
+        compared: dict[str, Value] = {}
+        if row.token is not None:
+            # The tombstone: the same token, observed before Apple called it dead, stays dead.
+            condition += (
+                " AND (attribute_not_exists(dead_token) OR dead_token <> :hash OR dead_at_ms <= :observed_at_ms)"
+            )
+            compared = {"hash": token_hash(row.token)}
+        return self._update(key, values, [], condition, compared)
+
+    # --- what push reads and writes
+
+    def of_activity(
+        self, activity: str, *, now_s: int, first: str = "", last: str = ""
+    ) -> Iterator[list[Card | Marker]]:
+        """Yield pages of an activity's cards and markers whose phones' hashes are from `first` to `last`, in that order."""
+        for page in self._query(of_activity_key(activity), first, last):
+            yield [to_card(item) if text(item, "card") else to_marker(item) for item in page if lives(item, now_s)]
+
+    def start_tokens(self, user: str, attributes_type: str, *, now_s: int) -> list[StartToken]:
+        """Read the live start tokens that a user's phones have for an attributes type."""
+        rows = [to_start_token(item) for page in self._query(of_user_key(user)) for item in page if lives(item, now_s)]
+        return [row for row in rows if row.attributes_type == attributes_type and row.token is not None]
+
+    def put_markers(self, markers: Iterable[Marker], *, now_s: int, now_ms: int) -> None:
+        """Note starts, over whatever was noted before."""
+        items = []
+        for marker in markers:
+            values: dict[str, Value] = {
+                "device_key": marker.phone,
+                "owner": marker.owner,
+                "activity": marker.activity,
+                "run": marker.run,
+                "revision": marker.revision,
+                "confirmed": marker.confirmed,
+                "registered_at_ms": now_ms,
+                "expires_at_s": now_s + CARD_LIFE_S,
+                "v": _FORMAT,
+            }
+            items.append({**marker_key(marker), **to_item(values)})
+        write_batch(self._client, self._table, [{"PutRequest": {"Item": item}} for item in items])
+
+    def remove_markers(self, markers: Iterable[Marker]) -> None:
+        """Take back notes of starts that APNs provably did not take."""
+        write_batch(
+            self._client, self._table, [{"DeleteRequest": {"Key": dict(marker_key(marker))}} for marker in markers]
+        )
+
+    def forget(self, row: Card | StartToken, *, dead_at_ms: int) -> bool:
+        """
+        Delete a token that Apple called dead, if it is still the stored one and was observed before that moment.
+
+        Its hash stays as a tombstone until the row expires. Says whether the token was deleted.
+        """
+        key = card_key(row) if isinstance(row, Card) else start_token_key(row)
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression="SET dead_token = :hash, dead_at_ms = :dead REMOVE #token",
+                ConditionExpression="#token = :token AND observed_at_ms < :dead",
+                ExpressionAttributeNames={"#token": "token"},
+                ExpressionAttributeValues=arguments(
+                    {"hash": token_hash(row.token or ""), "dead": dead_at_ms, "token": row.token or ""}
+                ),
+            )
+        except ClientError as error:
+            if conflict_item(error) is None:
+                raise
+            return False
+        return True
+
+    # --- what leaves
+
+    def of_phone(self, phone: str) -> Iterator[PhoneRow]:
+        """Yield all rows of a phone, by an index that may lag by a second or so."""
+        yield from self._by_index("ByDevice", "device_key", phone)
+
+    def of_owner(self, owner: str) -> Iterator[PhoneRow]:
+        """Yield all rows of a user, by an index that may lag by a second or so."""
+        yield from self._by_index("ByOwner", "owner", owner)
+
+    def delete(
+        self, row: Card | StartToken | Marker, *, observed_before_ms: int | None = None, registered_by_ms: int
+    ) -> None:
+        """Delete a row if it is still its owner's, was registered by then, and was observed before then."""
+        condition = "#owner = :owner AND registered_at_ms <= :registered"
+        values: dict[str, Value] = {"owner": row.owner, "registered": registered_by_ms}
+        if observed_before_ms is not None:
+            condition += " AND observed_at_ms < :observed"
+            values["observed"] = observed_before_ms
+        try:
+            self._client.delete_item(
+                TableName=self._table,
+                Key=key_of(row),
+                ConditionExpression=condition,
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues=arguments(values),
+            )
+        except ClientError as error:
+            if conflict_item(error) is None:
+                raise
+
+    # --- DynamoDB
+
+    def _query(self, audience: str, first: str = "", last: str = "") -> Iterator[list[Item]]:
+        values: dict[str, Value] = {"audience": audience, "first": first or "0", "last": (last or "f" * 32) + "~"}
+        yield from query_pages(
+            self._client,
+            {
+                "TableName": self._table,
+                "KeyConditionExpression": "audience = :audience AND phone BETWEEN :first AND :last",
+                "ExpressionAttributeValues": arguments(values),
+                "ConsistentRead": True,
+            },
+        )
+
+    def _by_index(self, index: str, attribute: str, value: str) -> Iterator[PhoneRow]:
+        pages = query_pages(
+            self._client,
+            {
+                "TableName": self._table,
+                "IndexName": index,
+                "KeyConditionExpression": "#attribute = :value",
+                "ExpressionAttributeNames": {"#attribute": attribute},
+                "ExpressionAttributeValues": arguments({"value": value}),
+            },
+        )
+        for page in pages:
+            yield from map(to_phone_row, page)
+
+    def _update(
+        self, key: Item, values: Mapping[str, Value], gone: Iterable[str], condition: str, compared: Mapping[str, Value]
+    ) -> bool:
+        kept = {name: value for name, value in values.items() if value is not None}
+        update = "SET " + ", ".join(f"#{name} = :{name}" for name in kept)
+        removed = list(gone)
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression=update + (" REMOVE " + ", ".join(f"#{name}" for name in removed) if removed else ""),
+                ConditionExpression=condition,
+                ExpressionAttributeNames={f"#{name}": name for name in (*kept, *removed)},
+                ExpressionAttributeValues=arguments({**kept, **compared}),
+            )
+        except ClientError as error:
+            if conflict_item(error) is None:
+                raise
+            return False
+        return True
