@@ -1,0 +1,78 @@
+"""`python -m onebox up`, `python -m onebox demo`, `python -m onebox token USER`."""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from onebox.demo import demo
+from onebox.identity import Identity
+from onebox.ports import Ports
+from onebox.stack import LOCAL, Stack
+
+_ENDPOINTS = "endpoints.json"
+_ENVIRONMENTS = "env.json"
+
+
+def up(ports: Ports, local: Path = LOCAL) -> None:
+    """Start the stack, say where it is, and stay until interrupted."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    files = {name: local / name for name in (_ENDPOINTS, _ENVIRONMENTS)}
+    # Of a run that was killed: whoever waits for these files must not find the old ones.
+    _remove(files)
+    with Stack(local, ports=ports, log_folder=local / "logs") as stack:
+        endpoints = stack.endpoints()
+        _write(files[_ENVIRONMENTS], stack.environments())
+        _write(files[_ENDPOINTS], endpoints)
+        try:
+            for name, url in endpoints.items():
+                if url is not None:
+                    print(f"{name:18} {url}")
+            print(f"{'logs':18} {local / 'logs'}")
+            print("Ctrl-C stops it.", flush=True)
+            stop.wait()
+        finally:
+            _remove(files)
+
+
+def _write(path: Path, content: Mapping[str, object]) -> None:
+    """Write a file whole or not at all: somebody may be waiting for it."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(content, indent=2) + "\n")
+    fresh.replace(path)
+
+
+def _remove(files: Mapping[str, Path]) -> None:
+    for path in files.values():
+        path.unlink(missing_ok=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the command line says; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m onebox", description="Lockstep's stack on one machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    up_parser = commands.add_parser("up", help="start everything and stay")
+    for port in fields(Ports):
+        option = f"--{port.name.replace('_', '-')}-port"
+        up_parser.add_argument(option, dest=port.name, type=int, default=0, metavar="PORT")
+    commands.add_parser("demo", help="play one story, and check it")
+    commands.add_parser("token", help="print a JWT that the API accepts").add_argument("user")
+    said = parser.parse_args(arguments)
+    match said.command:
+        case "up":
+            up(Ports(**{port.name: getattr(said, port.name) for port in fields(Ports)}))
+        case "demo":
+            return demo()
+        case "token":
+            print(Identity(LOCAL).token(said.user))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

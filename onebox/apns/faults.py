@@ -1,0 +1,179 @@
+"""What goes wrong on demand: the same requests in the same order always meet the same faults."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import Enum
+from typing import Any, Literal, get_args
+
+from lockstep.apns import Environment
+
+Kind = Literal[
+    "answer",
+    "latency",
+    "goaway",
+    "rst_stream",
+    "refused_stream",
+    "reset",
+    "stall",
+    "lost_answer",
+    "silence",
+    "stream_limit",
+]
+
+
+class Phase(Enum):
+    """When a fault strikes. One fault of each phase strikes a push at most."""
+
+    CONNECTION = "a connection was made"
+    ARRIVAL = "a whole request is here, and nothing of it was looked at"
+    TAKEN = "a push has passed every check"
+    LATENCY = "an answer is decided"
+    LIMIT = "an answer is about to leave"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """
+    One thing that goes wrong.
+
+    - `answer`: `status` and `reason` (None: no body) in place of 200. A 410 has a `timestamp_ms` (default: now).
+    - `latency`: the answer leaves `latency_s` later. The phone has the push at once.
+    - `goaway`: GOAWAY with `reason`, then the streams it lets through are answered and the connection closes.
+      Its `last_stream` lies "below" this push, "at" it, or "above" it (the highest stream yet opened), or is a number.
+    - `refused_stream`: RST_STREAM with REFUSED_STREAM; the push is not looked at.
+    - `rst_stream`: RST_STREAM with `error_code` (default INTERNAL_ERROR).
+    - `reset`: the TCP connection is reset.
+    - `stall`: from this push on its connection says nothing more and reads nothing.
+    - `lost_answer`: the phone has the push, its stream is never answered.
+    - `silence`: a new connection completes its TLS handshake and never says anything.
+    - `stream_limit`: this answer comes with `limit` as the new MAX_CONCURRENT_STREAMS, which holds until the next
+      accepted push.
+
+    `rst_stream` and `reset` strike before anything is looked at or, with `taken`, after the phone has the push.
+
+    Attributes:
+        count: How many pushes (connections for `silence`) it strikes; None: until cleared.
+        skip: How many of those it could strike it lets by first. `answer`, `lost_answer` and what has `taken` count
+            only pushes that pass every check; the others count every request.
+        environment: Strike only there.
+        token: Strike only this device token.
+    """
+
+    kind: Kind
+    count: int | None = 1
+    skip: int = 0
+    environment: Environment | None = None
+    token: str | None = field(default=None, repr=False)
+    status: int | None = None
+    reason: str | None = None
+    timestamp_ms: int | None = None
+    retry_after_s: int | None = None
+    latency_s: float | None = None
+    last_stream: Literal["below", "at", "above"] | int | None = None
+    error_code: int | None = None
+    taken: bool = False
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"kind: no such fault: {self.kind}")
+        needed = {"answer": "status", "latency": "latency_s", "stream_limit": "limit"}.get(self.kind)
+        if needed and getattr(self, needed) is None:
+            raise ValueError(f"{needed}: missing, and {self.kind} needs it")
+        for name, least in (("count", 1), ("skip", 0), ("status", 200), ("latency_s", 0), ("limit", 0)):
+            number = getattr(self, name)
+            if number is not None and (not isinstance(number, int | float) or number < least):
+                raise ValueError(f"{name}: a number from {least} up, not {number!r}")
+        if not isinstance(self.last_stream, int | None) and self.last_stream not in ("below", "at", "above"):
+            raise ValueError(f'last_stream: "below", "at", "above" or a number, not {self.last_stream!r}')
+        if self.taken and self.kind not in ("rst_stream", "reset"):
+            raise ValueError(f"taken: says nothing about {self.kind}")
+
+    @property
+    def phase(self) -> Phase:
+        """When it strikes."""
+        if self.kind in ("answer", "lost_answer") or self.taken:
+            return Phase.TAKEN
+        named = {"silence": Phase.CONNECTION, "latency": Phase.LATENCY, "stream_limit": Phase.LIMIT}
+        return named.get(self.kind, Phase.ARRIVAL)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Fault":
+        """
+        Make a fault of what the control interface was sent.
+
+        Raises:
+            ValueError: An unknown name or kind, or a part that the kind needs is missing.
+        """
+        unknown = set(value) - {each.name for each in fields(cls)}
+        if unknown:
+            raise ValueError(f"{min(unknown)}: no such part of a fault")
+        if "kind" not in value:
+            raise ValueError("kind: missing")
+        environment = value.get("environment")
+        return cls(**{**value, "environment": None if environment is None else Environment(environment)})
+
+    def to_json(self) -> dict[str, Any]:
+        """Say what it is in JSON, without what was left to its default."""
+        default = Fault("goaway")
+        return {name: each for name, each in asdict(self).items() if name == "kind" or each != getattr(default, name)}
+
+
+@dataclass(slots=True)
+class _Armed:
+    fault: Fault
+    skip: int
+    count: int | None
+
+
+class Faults:
+    """The faults still to come. May be changed from any thread, at any time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._armed: list[_Armed] = []
+
+    def add(self, fault: Fault) -> None:
+        """Let it happen from the next request on, after the faults that were added before it."""
+        with self._lock:
+            self._armed.append(_Armed(fault, fault.skip, fault.count))
+
+    def clear(self) -> None:
+        """Let nothing more go wrong. A connection that stalled stays as it is."""
+        with self._lock:
+            self._armed.clear()
+
+    def pending(self) -> list[Fault]:
+        """List the faults that have yet to strike, or to strike again."""
+        with self._lock:
+            return [armed.fault for armed in self._armed]
+
+    def take(self, phase: Phase, environment: Environment, token: str | None = None) -> Fault | None:
+        """Use up one stroke of the first fault that is due here; the token in lower case. Each counts its own skips."""
+        if not self._armed:
+            return None
+        with self._lock:
+            found: _Armed | None = None
+            for armed in self._armed:
+                if not _concerns(armed.fault, phase, environment, token):
+                    continue
+                if armed.skip > 0:
+                    armed.skip -= 1
+                elif found is None:
+                    found = armed
+            if found is None:
+                return None
+            if found.count is not None:
+                found.count -= 1
+                if found.count <= 0:
+                    self._armed.remove(found)
+            return found.fault
+
+
+def _concerns(fault: Fault, phase: Phase, environment: Environment, token: str | None) -> bool:
+    return (
+        fault.phase is phase
+        and fault.environment in (None, environment)
+        and (fault.token is None or fault.token.lower() == token)
+    )

@@ -1,0 +1,184 @@
+"""One environment of APNs: what it makes of each whole request, however that came."""
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lockstep.apns import Environment
+from onebox.apns import checks
+from onebox.apns.device_tokens import DeviceToken, DeviceTokens
+from onebox.apns.faults import Fault, Faults, Phase
+from onebox.apns.provider_tokens import ProviderKeys, Sender
+from onebox.apns.received import PushLog, ReceivedPush
+from onebox.apns.requests import Refusal, Request
+
+type Headers = list[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class StreamLimits:
+    """
+    How many streams a connection may have open at once. May be changed while the simulator runs.
+
+    Attributes:
+        initial: Until the first accepted push of a connection.
+        full: From then on.
+        one_after_error: Whether a 4xx other than 410 lowers it to 1 until the next accepted push.
+    """
+
+    initial: int = 1
+    full: int = 1000
+    one_after_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """
+    What becomes of a request.
+
+    Attributes:
+        number: What the log calls it by.
+        loss: A fault that keeps the answer of a taken push from leaving.
+        streams: The limit of streams from now on; None: as it was.
+    """
+
+    number: int
+    headers: Headers
+    body: bytes
+    loss: Fault | None
+    latency_s: float
+    streams: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What the connections of one environment share."""
+
+    environment: Environment
+    bundle_id: str
+    keys: ProviderKeys
+    tokens: DeviceTokens
+    faults: Faults
+    log: PushLog
+    limits: StreamLimits
+    now: Callable[[], float]
+
+    def rule(self, request: Request, sender: Sender) -> Ruling:
+        """Decide, hand the phone what was taken, and record it."""
+        token = request.token.lower()
+        refusal = self._refusal(request, sender)
+        fault: Fault | None = None
+        if refusal is None:
+            fault = self.faults.take(Phase.TAKEN, self.environment, token)
+            if fault is not None and fault.kind == "answer":
+                refusal = self._injected(fault)
+        push = self.to_push(request, refusal, fault)
+        if refusal is None:
+            sender.bind()
+            push = self._deliver(push)
+        number = self.log.add(push)
+        latency = self.faults.take(Phase.LATENCY, self.environment, token)
+        headers, body = self._answer(request, refusal)
+        loss = fault if refusal is None else None
+        streams = self._streams(token, refusal)
+        return Ruling(number, headers, body, loss, (latency and latency.latency_s) or 0, streams)
+
+    def to_push(self, request: Request, refusal: Refusal | None, fault: Fault | None) -> ReceivedPush:
+        """Make the record of a request that was looked at."""
+        return ReceivedPush(
+            environment=self.environment,
+            token=request.token,
+            headers=request.headers,
+            payload=_payload(request.body),
+            body=request.body,
+            at_ms=int(self.now() * 1000),
+            status=200 if refusal is None else refusal.status,
+            reason=None if refusal is None else refusal.reason,
+            verdict=None,
+            connection=request.connection,
+            stream=request.stream,
+            fault=None if fault is None else fault.kind,
+        )
+
+    def record_unprocessed(self, request: Request, fault: str) -> None:
+        """Record a request that was never looked at."""
+        self.log.add(replace(self.to_push(request, None, None), status=None, fault=fault))
+
+    def _refusal(self, request: Request, sender: Sender) -> Refusal | None:
+        return (
+            checks.route_refusal(request)
+            or sender.refusal(request.headers.get("authorization"))
+            or checks.topic_refusal(request, self.bundle_id)
+            or checks.header_refusal(request)
+            or checks.body_refusal(request)
+            or self._token_refusal(request)
+        )
+
+    def _token_refusal(self, request: Request) -> Refusal | None:
+        if not request.token:
+            return Refusal(400, "MissingDeviceToken")
+        device = self.tokens.find(request.token, self.environment)
+        if device is None:
+            return Refusal(400, "BadDeviceToken")
+        if request.headers["apns-topic"] != self._topic(device):
+            return Refusal(400, "DeviceTokenNotForTopic")
+        if device.died_at_ms is not None:
+            return Refusal(410, device.death, device.died_at_ms)
+        return None
+
+    def _topic(self, device: DeviceToken) -> str:
+        return self.bundle_id + (checks.LIVE_ACTIVITY_SUFFIX if device.kind == "liveactivity" else "")
+
+    def _injected(self, fault: Fault) -> Refusal:
+        assert fault.status is not None
+        timestamp_ms = fault.timestamp_ms
+        if timestamp_ms is None and fault.status == 410:
+            timestamp_ms = int(self.now() * 1000)
+        return Refusal(fault.status, fault.reason, timestamp_ms, fault.retry_after_s)
+
+    def _deliver(self, push: ReceivedPush) -> ReceivedPush:
+        device = self.tokens.find(push.token, push.environment)
+        if device is None or device.receive is None:
+            return push
+        return replace(push, verdict=device.receive(push))
+
+    def _streams(self, token: str, refusal: Refusal | None) -> int | None:
+        fault = self.faults.take(Phase.LIMIT, self.environment, token)
+        if fault is not None:
+            return fault.limit
+        if refusal is None:
+            return self.limits.full
+        # Apple: 4xx answers slow a sender down, and 410 does not count as an error.
+        is_error = 400 <= refusal.status < 500 and refusal.status != 410
+        return 1 if is_error and self.limits.one_after_error else None
+
+    def _answer(self, request: Request, refusal: Refusal | None) -> tuple[Headers, bytes]:
+        given = request.headers.get("apns-id") if checks.has_good_id(request) else None
+        headers = [(":status", str(refusal.status if refusal else 200)), ("apns-id", given or _new_id())]
+        if refusal is None:
+            if self.environment is Environment.SANDBOX:
+                headers.append(("apns-unique-id", _new_id().lower()))
+            return headers, b""
+        if refusal.retry_after_s is not None:
+            headers.append(("retry-after", str(refusal.retry_after_s)))
+        if refusal.reason is None:
+            return headers, b""
+        headers.append(("content-type", "application/json"))
+        answer: dict[str, Any] = {"reason": refusal.reason}
+        if refusal.timestamp_ms is not None:
+            answer["timestamp"] = refusal.timestamp_ms
+        return headers, json.dumps(answer).encode()
+
+
+def _new_id() -> str:
+    # Apple documents lower case, and is seen to send upper case.
+    return str(uuid.uuid4()).upper()
+
+
+def _payload(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

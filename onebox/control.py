@@ -1,0 +1,127 @@
+"""The control interface: plain HTTP and JSON, by which others drive and watch the phones and Apple."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lockstep.apns import Environment
+from onebox.apns.simulator import ApnsSimulator, Fault
+from onebox.http_event import Request, Response
+from onebox.http_server import HttpServer
+from onebox.phone import Phone
+from onebox.phones import Phones
+
+# What can be done with a phone, and which parts of the request say how.
+_ACTS: Mapping[str, tuple[Callable[..., object], tuple[str, ...]]] = {
+    "launch": (Phone.launch, ("user",)),
+    "quit": (Phone.quit, ()),
+    "sign_out": (Phone.sign_out, ()),
+    "change_user": (Phone.change_user, ("user",)),
+    "uninstall": (Phone.uninstall, ()),
+    "offline": (Phone.go_offline, ()),
+    "online": (Phone.go_online, ()),
+    "rotate": (Phone.rotate, ("activity",)),
+    "rotate_start_token": (Phone.rotate_start_token, ("attributes_type",)),
+    "swipe": (Phone.swipe, ("activity",)),
+    "start_card": (Phone.start_card, ("activity", "run", "attributes_type", "attributes", "content_state")),
+}
+
+_NEEDED = {"change_user": "user", "rotate": "activity", "swipe": "activity", "start_card": "activity"}
+
+_SETTINGS = ("environment", "os_version", "attributes_types", "follows", "self_start")
+
+
+class Wrong(Exception):
+    """The request asks for what there isn't."""
+
+
+class Control:
+    """
+    Serves the control interface.
+
+    - `GET /phones`, `GET /pushes`, `GET /faults` tell.
+    - `POST /phones` with `{"user", "name"?, …}` makes a phone and opens its app; with `{"phone", "do", …}` does
+      something with one. Both answer with the phone.
+    - `POST /faults` with a list of faults adds them; with `{"clear": true}` there are none any more.
+    """
+
+    def __init__(self, phones: Phones, apns: ApnsSimulator, *, port: int = 0) -> None:
+        self._phones = phones
+        self._apns = apns
+        self._server = HttpServer(self.answer, name="control", port=port)
+        self.url = self._server.url
+        self.start = self._server.start
+        self.stop = self._server.stop
+
+    def answer(self, request: Request) -> Response:
+        """Answer one request."""
+        acts: Mapping[str, Callable[[Any], Any]] = {
+            "GET /phones": lambda _: [phone.to_json() for phone in self._phones.all()],
+            "POST /phones": self._post_phone,
+            "GET /pushes": lambda _: self._pushes(),
+            "GET /faults": lambda _: [fault.to_json() for fault in self._apns.faults.pending()],
+            "POST /faults": self._post_faults,
+        }
+        act = acts.get(f"{request.method} {request.path}")
+        if act is None:
+            return _json(404, {"message": f"there is {', '.join(acts)}"})
+        try:
+            body = json.loads(request.body) if request.body else None
+            return _json(200, act(body))
+        except (Wrong, ValueError, TypeError) as error:
+            return _json(400, {"message": str(error)})
+
+    def _post_phone(self, body: Any) -> Any:
+        if not isinstance(body, dict):
+            raise Wrong("an object is needed")
+        phone = self._act(body) if "do" in body else self._make(body)
+        return phone.to_json()
+
+    def _make(self, body: Mapping[str, Any]) -> Phone:
+        _refuse_unknown(body, {"user", "name", *_SETTINGS})
+        if not isinstance(body.get("user"), str):
+            raise Wrong("user: whose phone?")
+        settings = {name: body[name] for name in _SETTINGS if name in body}
+        if "environment" in settings:
+            settings["environment"] = Environment(settings["environment"])
+        phone = self._phones.make(body.get("name"), **settings)
+        phone.launch(body["user"])
+        return phone
+
+    def _act(self, body: Mapping[str, Any]) -> Phone:
+        do = body["do"]
+        if do not in _ACTS:
+            raise Wrong(f"do: one of {', '.join(_ACTS)}")
+        act, parts = _ACTS[do]
+        _refuse_unknown(body, {"phone", "do", *parts})
+        phone = next((one for one in self._phones.all() if one.name == body.get("phone")), None)
+        if phone is None:
+            raise Wrong(f"phone: none is called {body.get('phone')!r}")
+        if _NEEDED.get(do, "do") not in body:
+            raise Wrong(f"{_NEEDED[do]}: needed to {do}")
+        act(phone, **{name: body[name] for name in parts if name in body})
+        return phone
+
+    def _pushes(self) -> list[dict[str, Any]]:
+        return [push.to_json() | {"verdict": self._phones.verdict(push)} for push in self._apns.received()]
+
+    def _post_faults(self, body: Any) -> Any:
+        match body:
+            case {"clear": True}:
+                self._apns.faults.clear()
+            case list():
+                for fault in [Fault.from_json(one) for one in body]:
+                    self._apns.faults.add(fault)
+            case _:
+                raise Wrong('a list of faults, or {"clear": true}')
+        return [fault.to_json() for fault in self._apns.faults.pending()]
+
+
+def _refuse_unknown(body: Mapping[str, Any], known: set[str]) -> None:
+    unknown = set(body) - known
+    if unknown:
+        raise Wrong(f"{min(unknown)}: not known here")
+
+
+def _json(status: int, value: Any) -> Response:
+    return Response(status, [("content-type", "application/json")], json.dumps(value).encode())

@@ -1,0 +1,192 @@
+"""One order, from its start by push to its end, on simulated iPhones; told as a timeline and checked."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from onebox.lock_screen import CardState, Verdict
+from onebox.phone import ATTRIBUTES_TYPE, Phone
+from onebox.stack import LOCAL, Stack
+from onebox.timeline import Timeline
+
+ORDER = "order-42"
+
+# Ample for one publish on a slow machine, and all of them stay within a minute.
+_WITHIN_S = 10
+
+_LOOK_AGAIN_S = 0.02
+
+
+class Failed(Exception):
+    """Something did not happen, or happened though it must not."""
+
+
+class Story:
+    """A delivery, its producer and its three customers."""
+
+    def __init__(self, stack: Stack, timeline: Timeline) -> None:
+        self._stack = stack
+        self._tell = timeline
+
+    def play(self) -> None:
+        """
+        Play all of it.
+
+        Raises:
+            Failed: It went otherwise than it should.
+        """
+        ana, ben = self._the_order_is_taken()
+        carl = self._a_phone_is_late(ana, ben)
+        self._the_alert_rings(ana, ben, carl)
+        old = self._a_token_rotates(ana, ben, carl)
+        dead = self._a_token_is_dead(ana, ben, carl)
+        self._the_end(ana, carl)
+        self._check_pushes(ana, ben, carl, old=old, dead=dead)
+
+    # --- chapters
+
+    def _the_order_is_taken(self) -> tuple[Phone, Phone]:
+        self._tell.title("1. Two phones register; the order starts on their lock screens")
+        ana, ben = (self._registers(name) for name in ("ana", "ben"))
+        self._publish(
+            {
+                "event": "start",
+                "attributes-type": ATTRIBUTES_TYPE,
+                "attributes": {"order": 42},
+                "content-state": {"stage": "taken", "minutes": 40},
+                "alert": {"title": "Order taken", "body": "40 minutes"},
+            },
+            to={"users": ["ana", "ben", "carl"]},
+        )
+        self._all_show([ana, ben], {"stage": "taken", "minutes": 40})
+        self._check(all(one.rang for phone in (ana, ben) for one in phone.starts(ORDER)), "a start rings")
+        # Their update tokens are on their way to the API.
+        self._wait("the phones pass their tokens on", lambda: self._stack.phones.are_idle)
+        self._update([ana, ben], {"stage": "baking", "minutes": 25})
+        return ana, ben
+
+    def _a_phone_is_late(self, ana: Phone, ben: Phone) -> Phone:
+        self._tell.title("2. A third phone comes late, and catches up")
+        carl = self._registers("carl")
+        self._all_show([carl], {"stage": "baking", "minutes": 25})
+        self._wait("the late phone passes its token on", lambda: self._stack.phones.are_idle)
+        self._update([ana, ben, carl], {"stage": "on its way", "driver": "Dora", "minutes": 12})
+        return carl
+
+    def _the_alert_rings(self, *phones: Phone) -> None:
+        self._tell.title("3. An alert")
+        alert = {"title": "Nearly there", "body": "7 minutes"}
+        self._update(phones, {"stage": "on its way", "driver": "Dora", "minutes": 7}, alert=alert)
+        for phone in phones:
+            self._check(phone.history[-1].rang, f"the alert rings on {phone.name}'s phone")
+        self._update(phones, {"stage": "on its way", "driver": "Dora", "minutes": 6})
+        for phone in phones:
+            self._check(not phone.history[-1].rang, f"the update after it is silent on {phone.name}'s phone")
+
+    def _a_token_rotates(self, *phones: Phone) -> str:
+        self._tell.title("4. iOS replaces a token midway")
+        phone = phones[0]
+        old = self._token(phone)
+        phone.rotate(ORDER)
+        self._tell.happens(phone.name, "has a new update token; the old one is dead")
+        self._wait("the new token reaches the API", lambda: self._stack.phones.are_idle)
+        self._update(phones, {"stage": "on its way", "driver": "Dora", "minutes": 4})
+        return old
+
+    def _a_token_is_dead(self, ana: Phone, ben: Phone, carl: Phone) -> str:
+        self._tell.title("5. A phone deletes the app; its token is found dead, and forgotten")
+        dead = self._token(ben)
+        ben.uninstall()
+        self._tell.happens(ben.name, "deletes the app")
+        self._update([ana, carl], {"stage": "at the door", "minutes": 1})
+        self._wait("Apple says that the token is dead", lambda: self._statuses(dead)[-1:] == [410])
+        self._tell.happens("Apple", f"410 {self._reasons(dead)[-1]} for {ben.name}'s token")
+        self._update([ana, carl], {"stage": "at the door", "minutes": 0})
+        return dead
+
+    def _the_end(self, *phones: Phone) -> None:
+        self._tell.title("6. The end")
+        dismissal_s = int(time.time()) + 3600
+        final = {"stage": "delivered", "minutes": 0}
+        self._publish({"event": "end", "content-state": final, "dismissal-date": dismissal_s})
+        self._all_show(phones, final)
+        for phone in phones:
+            card = phone.card(ORDER)
+            self._check(card is not None and card.state(time.time()) is CardState.ENDED, f"{phone.name}'s card ended")
+            self._check(
+                card is not None and card.state(dismissal_s) is CardState.DISMISSED,
+                f"{phone.name}'s card leaves the lock screen when the producer said",
+            )
+
+    def _check_pushes(self, *phones: Phone, old: str, dead: str) -> None:
+        self._check(self._statuses(dead)[-2:] == [200, 410], "nothing is pushed to the dead token any more")
+        self._check(set(self._statuses(old)) == {200}, "nothing is pushed to the replaced token any more")
+        for phone in phones:
+            self._check(len(phone.starts(ORDER)) == 1, f"{phone.name}'s phone has one card, no double")
+            self._check(not phone.refusals, f"the API takes all that {phone.name}'s phone says: {phone.refusals}")
+            odd = [one for one in phone.history if one.verdict is not Verdict.APPLIED]
+            self._check(not odd, f"{phone.name}'s phone applies every push: {odd}")
+        for queue in ("PublishDeadLetterQueue", "DeliveryDeadLetterQueue"):
+            self._check(not self._stack.queues.count(queue), f"{queue} is empty")
+
+    # --- what happens in them
+
+    def _registers(self, name: str) -> Phone:
+        phone = self._stack.phones.of(name)
+        self._tell.happens(name, "opens the app, which reports the phone and its start token")
+        self._wait(f"{name}'s phone registers", lambda: self._stack.phones.are_idle)
+        return phone
+
+    def _publish(self, aps: Mapping[str, Any], **beside: Any) -> None:
+        self._tell.publish(aps)
+        self._stack.publish({"activity": ORDER, "aps": dict(aps), **beside})
+
+    def _update(self, phones: Sequence[Phone], state: Mapping[str, Any], **beside: Any) -> None:
+        self._publish({"event": "update", "content-state": dict(state), **beside})
+        self._all_show(phones, state)
+
+    def _all_show(self, phones: Sequence[Phone], state: Mapping[str, Any]) -> None:
+        names = ", ".join(phone.name for phone in phones)
+        self._wait(f"the phones of {names} show {dict(state)}", lambda: all(p.shows(ORDER) == state for p in phones))
+        self._tell.catch_up()
+
+    def _token(self, phone: Phone) -> str:
+        card = phone.card(ORDER)
+        if card is None or card.token is None:
+            raise Failed(f"{phone.name}'s card has no update token")
+        return card.token
+
+    def _statuses(self, token: str) -> list[int | None]:
+        return [push.status for push in self._stack.apns.received() if push.token == token]
+
+    def _reasons(self, token: str) -> list[str | None]:
+        return [push.reason for push in self._stack.apns.received() if push.token == token]
+
+    def _wait(self, what: str, condition: Callable[[], bool]) -> None:
+        until_s = time.monotonic() + _WITHIN_S
+        while not condition():
+            if time.monotonic() > until_s:
+                self._tell.catch_up()
+                raise Failed(f"not within {_WITHIN_S} s: {what}")
+            time.sleep(_LOOK_AGAIN_S)
+
+    def _check(self, holds: bool, what: str) -> None:
+        if not holds:
+            raise Failed(f"it does not hold that {what}")
+
+
+def demo() -> int:
+    """Play the story; returns 0 if it went as it should."""
+    logs = LOCAL / "logs"
+    with Stack(LOCAL, log_folder=logs) as stack:
+        timeline = Timeline(sys.stdout, stack.phones)
+        began_s = time.monotonic()
+        try:
+            Story(stack, timeline).play()
+        except Failed as failure:
+            timeline.screens(ORDER)
+            timeline.verdict(f"FAILED: {failure}\nWhat the functions logged is in {logs}.", good=False)
+            return 1
+        timeline.verdict(f"All of it holds, after {time.monotonic() - began_s:.1f} s.", good=True)
+        return 0

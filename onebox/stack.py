@@ -1,0 +1,243 @@
+"""The whole stack on one machine: moto, Apple's simulator, the functions, the API, the phones, the control interface."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from onebox import ROOT
+from onebox.aws import ENVIRONMENT, REGION, LocalAws
+
+# moto, which onebox.aws brings, comes before everything that may make a boto3 client.
+from lockstep.apns import Environment  # isort: skip
+from onebox.apns.simulator import ApnsSimulator
+from onebox.control import Control
+from onebox.event_source import EventSource, EventSources
+from onebox.function_log import FunctionLog
+from onebox.http_api import HttpApi
+from onebox.identity import AUDIENCE, ISSUER, Identity, JwtCheck
+from onebox.lambda_runtime import Function, Handler
+from onebox.phones import Phones
+from onebox.ports import Ports
+from onebox.queues import Queues
+from onebox.signing_key import LocalSigningKey
+from onebox.template import FunctionSpec, Template
+
+BUNDLE_ID = "com.example.lockstep"
+PARAMETERS = {"BundleId": BUNDLE_ID, "JwtIssuer": ISSUER, "JwtAudience": AUDIENCE}
+
+LOCAL = ROOT / ".local"
+
+# How soon a drain looks again for a message that is not due yet.
+_LOOK_AGAIN_S = 0.02
+
+
+class Stack:
+    """
+    Starts everything in order, and stops it all.
+
+    Args:
+        local: A folder for keys and certificates; the identity key in it survives.
+        polling: Whether queues feed the functions in the background; else `drain` does.
+        parameters: Of the template, beside or in place of the usual ones.
+        log_folder: Where each function's whole log goes.
+        make_handler: Imports a function's handler; default: from the function's own file.
+    """
+
+    def __init__(
+        self,
+        local: Path = LOCAL,
+        *,
+        polling: bool = True,
+        ports: Ports | None = None,
+        parameters: Mapping[str, str] | None = None,
+        log_folder: Path | None = None,
+        make_handler: Callable[[FunctionSpec], Handler] | None = None,
+    ) -> None:
+        local.mkdir(parents=True, exist_ok=True)
+        ports = ports or Ports()
+        self.polling = polling
+        self.signing_key = LocalSigningKey.fresh()
+        self.identity = Identity(local)
+        self.template = Template.load(ROOT / "template.yaml", region=REGION)
+        self.aws = LocalAws(ports.aws)
+        self.apns = ApnsSimulator(
+            bundle_id=BUNDLE_ID,
+            team_id=self.signing_key.team_id,
+            keys={self.signing_key.key_id: self.signing_key.public_pem},
+            directory=local,
+            ports={Environment.PRODUCTION: ports.apns_production, Environment.SANDBOX: ports.apns_sandbox},
+        )
+        self._ports = ports
+        self._parameters = {**PARAMETERS, **(parameters or {})}
+        self._log_folder = log_folder
+        self._make_handler = make_handler
+        self._stopping = ExitStack()
+        self.functions: dict[str, Function] = {}
+        self._environments: dict[str, dict[str, str | None]] = {}
+        self.queues: Queues
+        self.api: HttpApi
+        self.phones: Phones
+        self.control: Control
+        self._sources: EventSources
+
+    def __enter__(self) -> Self:
+        """Start everything."""
+        with ExitStack() as stack:
+            self._start(stack)
+            self._stopping = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop everything, the last started first."""
+        self._stopping.close()
+
+    def _start(self, stack: ExitStack) -> None:
+        stack.enter_context(running(self.aws))
+        stack.enter_context(self.apns)
+        resolved = self._deploy()
+        self.queues = Queues(self.aws.sqs, self.aws.queues)
+        for spec in self.template.functions:
+            self._environments[spec.logical_id] = self._environment(resolved[spec.logical_id])
+            function = self.container(spec.logical_id)
+            self.functions[spec.logical_id] = function
+            stack.callback(function.log.close)
+            function.load()
+        checks = {
+            name: JwtCheck(self.identity.public_key, issuer=said["issuer"], audience=_listed(said["audience"]))
+            for name, said in resolved["authorizers"].items()
+        }
+        self.api = HttpApi(self.template.routes(), self.functions, checks, port=self._ports.api)
+        stack.enter_context(running(self.api))
+        self.phones = Phones(self.apns, api=self.api.url, token=self.identity.token)
+        stack.callback(self.phones.stop)
+        self.control = Control(self.phones, self.apns, port=self._ports.control)
+        stack.enter_context(running(self.control))
+        self._sources = EventSources(
+            [
+                EventSource(
+                    self.aws.sqs,
+                    self.aws.queues[source.queue],
+                    self.functions[source.function],
+                    queue_arn=resolved["arns"][source.queue],
+                    batch_size=source.batch_size,
+                    reports_failures=source.reports_failures,
+                    region=REGION,
+                )
+                for source in self.template.queue_sources()
+            ]
+        )
+        if self.polling:
+            stack.enter_context(self._sources.polling())
+
+    def _deploy(self) -> dict[str, Any]:
+        fed_from = {source.queue for source in self.template.queue_sources()}
+        wanted: dict[str, Any] = {spec.logical_id: spec.environment for spec in self.template.functions}
+        wanted["arns"] = {queue: {"Fn::GetAtt": [queue, "Arn"]} for queue in fed_from}
+        wanted["authorizers"] = {
+            name: {"issuer": one.issuer, "audience": one.audience} for name, one in self.template.authorizers().items()
+        }
+        return self.aws.deploy(
+            self.template, parameters=self._parameters, secret=self.signing_key.secret(), expressions=wanted
+        )
+
+    def _environment(self, declared: Mapping[str, Any]) -> dict[str, str | None]:
+        """Return a function's declared variables, those that must lead to this machine changed."""
+        here = {
+            "AWS_ENDPOINT_URL": self.aws.url,
+            "APNS_PRODUCTION_URL": self.apns.production_url,
+            "APNS_SANDBOX_URL": self.apns.sandbox_url,
+            "APNS_CA_FILE": str(self.apns.ca_file),
+        }
+        return {name: here.get(name, str(value)) for name, value in declared.items()}
+
+    # --- what it offers
+
+    def endpoints(self) -> dict[str, str | None]:
+        """Return the addresses, as they stand in endpoints.json. There is no page yet."""
+        return {
+            "api": self.api.url,
+            "aws": self.aws.url,
+            "publish_queue_url": self.aws.queues["PublishQueue"],
+            "apns_production": self.apns.production_url,
+            "apns_sandbox": self.apns.sandbox_url,
+            "control": self.control.url,
+            "page": None,
+        }
+
+    def environments(self) -> dict[str, dict[str, str | None]]:
+        """Return the variables of each function, as `sam local invoke -n` takes them."""
+        return {name: dict(variables) for name, variables in self._environments.items()}
+
+    def container(self, function: str, **variables: str | None) -> Function:
+        """Return a new container of a function, with variables changed or (None) taken away. Nothing feeds it."""
+        [spec] = [spec for spec in self.template.functions if spec.logical_id == function]
+        runtime = {"AWS_SAM_LOCAL": "true", "AWS_LAMBDA_FUNCTION_NAME": function}
+        environment = {**ENVIRONMENT, **runtime, **self._environments[function], **variables}
+        log = FunctionLog(function, self._log_folder)
+        return Function(spec, environment, log, region=REGION, make_handler=self._make_handler)
+
+    def publish(self, message: Mapping[str, Any] | str, *, attributes: Mapping[str, str] | None = None) -> str:
+        """Publish as a producer does; returns the message's id."""
+        return self.queues.send("PublishQueue", message, attributes=attributes)
+
+    def invoke_push(self, event: Mapping[str, Any]) -> Any:
+        """Let the push function handle an event, and return its answer."""
+        return self.functions["PushFunction"].invoke(event)
+
+    def drain(self, *, within_s: float = 10, hasten: bool = False) -> int:
+        """
+        Work until the queues that feed functions are dry and the phones have nothing to do.
+
+        Args:
+            hasten: Let delays and visibility timeouts be over at once, whatever the clock says.
+
+        Returns:
+            How many messages were handled here; none where they are polled in the background.
+
+        Raises:
+            TimeoutError: There was still something to do after that time.
+        """
+        until_s = time.monotonic() + within_s
+        handled = 0
+        while True:
+            if not self.polling:
+                handled += self._sources.poll_all()
+            self.phones.wait(within_s)
+            waiting = {source.queue: self.queues.count(source.queue) for source in self.template.queue_sources()}
+            if not any(waiting.values()) and self.phones.are_idle:
+                return handled
+            if time.monotonic() > until_s:
+                raise TimeoutError(f"not dry after {within_s} s: {json.dumps(waiting)}")
+            if hasten:
+                self.aws.hasten_messages()
+            else:
+                time.sleep(_LOOK_AGAIN_S)
+
+    def reset(self) -> None:
+        """Forget phones, tables, queues, faults and records, as if nothing had happened yet."""
+        self.phones.clear()
+        self.apns.faults.clear()
+        self.apns.clear()
+        self.aws.empty()
+        for function in self.functions.values():
+            function.log.clear()
+
+
+@contextmanager
+def running(part: Any) -> Any:
+    """Start a part, and stop it at the end."""
+    part.start()
+    try:
+        yield part
+    finally:
+        part.stop()
+
+
+def _listed(audience: Any) -> list[str]:
+    return audience if isinstance(audience, list) else str(audience).split(",")

@@ -1,0 +1,81 @@
+"""The one message that asks for a delivery."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lockstep.delivery import Audience, Delivery, Forgetting, read_body, retry_delay_s, waited_s
+from lockstep.errors import InvalidInput
+
+hashes = st.text("0123456789abcdef", min_size=32, max_size=32)
+counts = st.integers(0, 1000)
+deliveries = st.builds(
+    Delivery,
+    activity=st.just("order-42"),
+    audience=st.sampled_from(Audience),
+    first=st.just("") | hashes,
+    last=st.just("") | hashes,
+    phones=st.none() | st.lists(hashes, max_size=3).map(tuple),
+    from_revision=st.none() | counts,
+    attempt=counts,
+    hops=counts,
+)
+
+
+@given(deliveries)
+def test_a_delivery_survives_its_message(delivery: Delivery) -> None:
+    assert read_body(delivery.to_body()) == delivery
+
+
+@pytest.mark.parametrize("phone", [None, "f0" * 16])
+def test_a_forgetting_survives_its_message(phone: str | None) -> None:
+    forgetting = Forgetting("ana", phone, 1_800_000_000_000)
+
+    assert read_body(forgetting.to_body()) == forgetting
+
+
+def test_what_a_later_release_adds_is_passed_over() -> None:
+    body = json.loads(Delivery("order-42").to_body()) | {"v": 2, "slice": {"of": 64}}
+
+    assert read_body(json.dumps(body)) == Delivery("order-42")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"activity": "order-42"}',
+        '{"activity": "order-42", "audience": "everyone"}',
+        '{"activity": "order-42", "audience": "all", "phones": "f0"}',
+        '{"activity": "order-42", "audience": "all", "attempt": -1}',
+        '{"activity": "order-42", "audience": "all", "attempt": "1"}',
+        '{"forget": {}}',
+        '{"forget": "ana"}',
+    ],
+)
+def test_what_is_no_delivery_is_refused(body: str) -> None:
+    with pytest.raises(InvalidInput):
+        read_body(body)
+
+
+def test_a_delivery_to_an_audiences_end_serves_the_whole_audience() -> None:
+    assert Delivery("order-42").whole
+    assert Delivery("order-42", first="80" * 16).whole
+    assert not Delivery("order-42", last="7f" * 16).whole
+    assert not Delivery("order-42", phones=("f0" * 16,)).whole
+
+
+@pytest.mark.parametrize(("attempt", "nominal_s"), [(0, 1), (1, 2), (2, 4), (8, 256), (9, 512), (10, 900), (60, 900)])
+def test_retries_back_off_to_a_quarter_of_an_hour_give_or_take_a_quarter(attempt: int, nominal_s: int) -> None:
+    delays = {retry_delay_s(attempt) for _ in range(200)}
+
+    assert min(delays) >= max(1, int(nominal_s * 0.75))
+    assert max(delays) <= min(900, nominal_s * 1.25 + 1)
+
+
+def test_ten_attempts_take_some_seventeen_minutes() -> None:
+    assert [waited_s(attempt) for attempt in (0, 1, 2, 9, 10)] == [0, 1, 3, 511, 1023]

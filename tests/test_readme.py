@@ -1,0 +1,132 @@
+"""The README's commands and JSON, run or held against what they speak of."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import xform_name
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import BaseModel
+
+from lockstep.models import CardRegistration, Report, ReportAnswer, StartTokenRegistration
+from lockstep.provider_token import SigningKey
+from lockstep.telemetry import Count
+from tests.messages import read
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "DECISIONS.md", ROOT / "CHANGELOG.md"]
+README = DOCUMENTS[0].read_text()
+
+
+def blocks(language: str) -> list[str]:
+    found = re.findall(rf"^ *```{language}\n(.*?)^ *```", README, re.MULTILINE | re.DOTALL)
+    assert found
+    return found
+
+
+def commands() -> Iterator[list[str]]:
+    """Yield the words of each command, comments left out."""
+    for block in blocks("sh"):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            while "&&" in words:
+                cut = words.index("&&")
+                yield words[:cut]
+                words = words[cut + 1 :]
+            if words:
+                yield words
+
+
+def of(program: str) -> list[list[str]]:
+    return [words for words in commands() if words[0] == program]
+
+
+def test_every_command_is_of_a_kind_that_is_checked_here() -> None:
+    assert {words[0] for words in commands()} == {"make", "sam", "python3", "aws", "rm"}
+
+
+def test_every_make_target_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = {words[1] for words in of("make")} | set(re.findall(r"`make ([a-z-]+)`", README))
+
+    assert {"demo", "test", "up", "check", "build", "clean"} <= targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_aws_command_and_option_exists() -> None:
+    session = botocore.session.get_session()
+    for _, service, command, *options in of("aws"):
+        model = session.get_service_model(service)
+        operations = {xform_name(name, "-"): name for name in model.operation_names}
+        shape = model.operation_model(operations[command]).input_shape
+        assert shape is not None
+        assert {xform_name(name, "-") for name in shape.members} >= {o[2:] for o in options if o.startswith("--")}
+
+
+def test_the_command_that_packs_the_key_makes_what_push_reads(tmp_path: Path) -> None:
+    [words] = of("python3")
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "AuthKey_KEYID12345.p8").write_bytes(pem)
+    assert words[-2:] == [">", "key.json"]
+
+    packed = subprocess.run(
+        [sys.executable, *words[1:-2]], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout
+
+    signing_key = SigningKey.from_json(packed)
+    assert (signing_key.team_id, signing_key.key_id) == ("TEAMID1234", "KEYID12345")
+
+
+def parsed() -> list[dict[str, Any]]:
+    return [json.loads(block) for block in blocks("json")]
+
+
+@pytest.mark.parametrize("body", [body for body in parsed() if "aps" in body])
+def test_every_publish_is_taken(body: dict[str, Any]) -> None:
+    assert read(body).activity == "order-42"
+
+
+MODELS: dict[frozenset[str], type[BaseModel]] = {
+    frozenset({"observed_at_ms", "environment", "os_version", "frequent_updates", "start_tokens", "cards"}): Report,
+    frozenset({"activities"}): ReportAnswer,
+    frozenset({"activity", "run", "token", "observed_at_ms"}): CardRegistration,
+    frozenset({"token", "observed_at_ms"}): StartTokenRegistration,
+}
+
+
+def test_every_message_of_the_app_fits_its_model_and_none_is_left_out() -> None:
+    bodies = [body for body in parsed() if "aps" not in body]
+
+    assert {frozenset(body) for body in bodies} == set(MODELS)
+    for body in bodies:
+        model = MODELS[frozenset(body)]
+        assert model.model_validate_json(json.dumps(body)).model_dump(exclude_none=True) == body
+
+
+def test_every_metric_is_one_that_push_counts() -> None:
+    section = README.split("Metrics: ")[1].split(".\n")[0]
+    named = set(re.findall(r"`([A-Za-z]+)`", section))
+
+    assert named == {count.value for count in Count} | {"Rejected", "PublishToAcceptance"}
+
+
+def test_every_output_is_one_of_the_template() -> None:
+    template = (ROOT / "template.yaml").read_text().split("\nOutputs:")[1]
+    for name in re.findall(r"output `([A-Za-z]+)`", README):
+        assert re.search(rf"^  {name}:", template, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_local_link_leads_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
