@@ -103,7 +103,7 @@ def not_found(_: Exception) -> Response[str]:
     return http.json_response(404, {"field": "path", "message": "is not one of this API"})
 
 
-@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP, clear_state=True)
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Answer a request."""
     answer: dict[str, Any] = app.resolve(dict(event), context)

@@ -103,6 +103,9 @@ class LocalAws:
         }
         named = list({**expressions, **policies}.items())
         resources = template.of_type(*_MADE_BY_CLOUDFORMATION)
+        for name, queue in template.of_type("AWS::SQS::Queue").items():
+            # A name that the events in events/ can know; CloudFormation's own ends in chance.
+            queue["Properties"].setdefault("QueueName", name)
         ids = {f"Id{i}": {"Value": {"Ref": name}} for i, name in enumerate(resources)}
         # JSON, for an output is text and an expression may be a list.
         values = {f"Value{i}": {"Value": {"Fn::ToJsonString": {"is": value}}} for i, (_, value) in enumerate(named)}
@@ -138,8 +141,7 @@ class LocalAws:
             keys = [key["AttributeName"] for key in self.dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]]
             for item in self.items(table):
                 self.dynamodb.delete_item(TableName=table, Key={key: item[key] for key in keys})
-        for url in self.queues.values():
-            self.sqs.purge_queue(QueueUrl=url)
+        self._server.drop_messages()
 
     def hasten_messages(self) -> None:
         """Let every delay and visibility timeout of a message be over now."""

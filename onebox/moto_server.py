@@ -72,6 +72,14 @@ class OneAtATime:
                         message.delayed_until = message.visible_at = 0
         self._wake()
 
+    def drop_messages(self) -> None:
+        """Empty all queues; SQS' own purge may be asked for once a minute only."""
+        with self._free:
+            for backend in (backend for regions in sqs_backends.values() for backend in regions.values()):
+                for queue in backend.queues.values():
+                    queue._messages.clear()
+                    queue.pending_messages.clear()
+
     def _wake(self) -> None:
         with self._changed:
             self._changes += 1
@@ -113,6 +121,10 @@ class MotoServer:
     def start(self) -> None:
         """Start to answer."""
         self._thread.start()
+
+    def drop_messages(self) -> None:
+        """Empty all queues."""
+        self._app.drop_messages()
 
     def hasten_messages(self) -> None:
         """Let every delay and visibility timeout be over now, in all queues."""

@@ -218,9 +218,9 @@ class Deliverer:
         self._queue.send(job.settlement.retries())
         delivery, row = job.delivery, job.plan.row
         if delivery.whole:
-            sent = delivery.audience is not Audience.STARTS and job.cards_done
+            sent = delivery.audience is not Audience.STARTS and job.cards_done and row.owes
             started = delivery.audience is not Audience.CARDS and job.starts_done and row.owes_starts
             if sent or started:
-                self._activities.record(row, sent=sent and row.owes, started=started)
+                self._activities.record(row, sent=sent, started=started)
         if job.published_at_ms is not None and job.settlement.last_accepted_ms is not None:
             self._telemetry.accepted_after(job.settlement.last_accepted_ms - job.published_at_ms)

@@ -3,10 +3,10 @@ What phones register.
 
 Rows first, then the phone's item, then the queue: push reads rows and phones strongly consistent, so a delivery either
 sees a new row, or the catch-up that is queued after it does. A request that dies halfway is harmless, and mended by its
-repetition.
+repetition: a card with a new token is owed its catch-up until that is queued.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from lockstep import forgetting
@@ -51,24 +51,25 @@ class Registration:
         if self._is_anothers(phone, user, observed_at_ms):
             return []
         of_cards = self._activities.get_many({card.activity for card in report.cards or []}, now_s=now_ms // 1000)
+        known = [row for row in self._tokens.of_phone(phone, now_s=now_ms // 1000) if not isinstance(row, Phone)]
+        known_tokens = {row.token for row in known if isinstance(row, Card) and row.owner == user and not row.owed}
         cards = [
-            _card(user, phone, card, of_cards.get(card.activity), observed_at_ms, now_ms)
+            _card(user, phone, card, of_cards.get(card.activity), observed_at_ms, now_ms, known_tokens)
             for card in report.cards or []
             if card.activity not in of_cards or of_cards[card.activity].allows(user)
         ]
+        guessed = {card.card for card in report.cards or [] if card.run is None}
         start_tokens = [
             StartToken(user, phone, one.attributes_type, one.token, observed_at_ms, now_ms)
             for one in report.start_tokens or []
         ]
-        known = [
-            row for row in self._tokens.of_phone(phone) if isinstance(row, Card | StartToken) and row.owner == user
-        ]
-        known_tokens = {row.token for row in known}
 
-        stored = [card for card in cards if self._tokens.put_card(card, now_s=now_ms // 1000)]
+        stored = [
+            card for card in cards if self._tokens.put_card(card, now_s=now_ms // 1000, keeps_run=card.card in guessed)
+        ]
         for start_token in start_tokens:
             self._tokens.put_start_token(start_token, now_s=now_ms // 1000)
-        self._own(
+        owned = self._own(
             phone,
             user,
             observed_at_ms,
@@ -78,14 +79,17 @@ class Registration:
             lists_cards=report.cards is not None,
             lists_start_tokens=report.start_tokens is not None,
         )
-        self._tidy(known, [*cards, *start_tokens], report, observed_at_ms, now_ms)
+        if not owned:
+            return []
+        self._tidy(user, known, [*cards, *start_tokens], report, observed_at_ms, now_ms)
 
         wanting = self._activities.wanting(user, now_s=now_ms // 1000)
         shown = {card.activity for card in cards}
         attributes_types = {one.attributes_type for one in start_tokens}
+        owed = [card for card in stored if card.owed]
         self._queue.send(
             [
-                *((_catch_up(card), 0) for card in stored if card.token and card.token not in known_tokens),
+                *((delivery, 0) for delivery in dict.fromkeys(map(_catch_up, owed))),
                 *(
                     (Delivery(row.activity, Audience.STARTS, phones=(phone,)), START_GRACE_S)
                     for row in wanting
@@ -93,6 +97,8 @@ class Registration:
                 ),
             ]
         )
+        for card in owed:
+            self._tokens.caught_up(card)
         answered = {activity: row for activity, row in of_cards.items() if row.allows(user)}
         return list((answered | {row.activity: row for row in wanting}).values())
 
@@ -104,8 +110,7 @@ class Registration:
             return
         start_token = StartToken(user, phone, attributes_type, request.token, observed_at_ms, now_ms)
         stored = self._tokens.put_start_token(start_token, now_s=now_ms // 1000)
-        self._own(phone, user, observed_at_ms)
-        if stored:
+        if self._own(phone, user, observed_at_ms) and stored:
             wanting = self._activities.wanting(user, now_s=now_ms // 1000)
             self._queue.send(
                 (Delivery(row.activity, Audience.STARTS, phones=(phone,)), START_GRACE_S)
@@ -128,11 +133,11 @@ class Registration:
         if self._is_anothers(phone, user, observed_at_ms):
             return
         reported = ReportedCard(card=card, activity=request.activity, run=request.run, token=request.token)
-        shown = _card(user, phone, reported, row, observed_at_ms, now_ms)
-        stored = self._tokens.put_card(shown, now_s=now_ms // 1000)
-        self._own(phone, user, observed_at_ms)
-        if stored and shown.token:
+        shown = _card(user, phone, reported, row, observed_at_ms, now_ms, known_tokens=())
+        stored = self._tokens.put_card(shown, now_s=now_ms // 1000, keeps_run=request.run is None)
+        if self._own(phone, user, observed_at_ms) and stored and shown.owed:
             self._queue.send([(_catch_up(shown), 0)])
+            self._tokens.caught_up(shown)
 
     def remove_card(self, user: str, device: str, card: str, *, dismissed: bool) -> None:
         """Forget a card; one that the user swiped away leaves a marker, so that its run doesn't bring it back."""
@@ -144,7 +149,7 @@ class Registration:
                 activity = self._activities.get(row.activity, now_s=now_ms // 1000)
                 run = row.run or (activity.run if activity else 0)
                 marker = Marker(row.activity, phone, user, run, revision=0, confirmed=True)
-                self._tokens.put_markers([marker], now_s=now_ms // 1000, now_ms=now_ms)
+                self._tokens.note_dismissal(marker, now_s=now_ms // 1000, now_ms=now_ms)
             self._tokens.delete(row, registered_by_ms=now_ms)
 
     def sign_out(self, user: str, device: str) -> None:
@@ -172,12 +177,16 @@ class Registration:
         frequent_updates: bool | None = None,
         lists_cards: bool = False,
         lists_start_tokens: bool = False,
-    ) -> None:
-        """Make the phone the user's, and note what it said of itself, unless it has said more since."""
+    ) -> bool:
+        """
+        Make the phone the user's, and note what it said of itself, unless it has said more since.
+
+        Says whether the phone is the user's now.
+        """
         for _ in range(_TRIES):
             before = self._tokens.phones([phone]).get(phone)
             if _outdated(before, user, observed_at_ms):
-                return
+                return False
             had = before or Phone(phone, owner=None)
             newest = observed_at_ms >= had.observed_at_ms
             after = replace(had, owner=user, observed_at_ms=max(had.observed_at_ms, observed_at_ms))
@@ -195,20 +204,26 @@ class Registration:
             if self._tokens.replace_phone(before, after, now_s=self._now_ms() // 1000):
                 if before is not None and before.owner not in (None, user):
                     forgetting.leave(self._tokens, self._queue, phone, str(before.owner), now_ms=self._now_ms())
-                return
+                return True
         raise TimeoutError("the phone changes all the time")
 
     def _tidy(
         self,
-        known: list[Card | StartToken],
+        user: str,
+        known: list[Card | StartToken | Marker],
         listed: list[Card | StartToken],
         report: Report,
         observed_at_ms: int,
         now_ms: int,
     ) -> None:
-        """Delete rows that the lists left out; push passes over them already, by the phone's own item."""
+        """Delete rows that the lists left out, or that a former owner left; push passes over both already."""
         names = {_name(row) for row in listed}
         for row in known:
+            if row.owner != user:
+                self._tokens.delete(row, registered_by_ms=now_ms)
+                continue
+            if isinstance(row, Marker):
+                continue
             given = report.cards if isinstance(row, Card) else report.start_tokens
             if given is not None and _name(row) not in names:
                 self._tokens.delete(row, observed_before_ms=observed_at_ms, registered_by_ms=now_ms)
@@ -221,10 +236,19 @@ def _outdated(phone: Phone | None, user: str, observed_at_ms: int) -> bool:
     return phone is not None and phone.owner != user and phone.observed_at_ms > observed_at_ms
 
 
-def _card(user: str, phone: str, card: ReportedCard, row: Row | None, observed_at_ms: int, now_ms: int) -> Card:
+def _card(
+    user: str,
+    phone: str,
+    card: ReportedCard,
+    row: Row | None,
+    observed_at_ms: int,
+    now_ms: int,
+    known_tokens: Collection[str | None],
+) -> Card:
     """A card that doesn't say which run it is of belongs to the row's run of now; with no row yet, to the first."""
     run = card.run if card.run is not None else (row.run if row else 0)
-    return Card(card.activity, phone, card.card, user, run, card.token, observed_at_ms, now_ms)
+    owed = card.token is not None and card.token not in known_tokens
+    return Card(card.activity, phone, card.card, user, run, card.token, observed_at_ms, now_ms, owed)
 
 
 def _catch_up(card: Card) -> Delivery:

@@ -82,7 +82,8 @@ class Sender:
             yield push, outcome
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; the next `prepare` makes new ones."""
         for engine in self._engines.values():
             engine.close()
         self._engines = {}
+        self._key = None

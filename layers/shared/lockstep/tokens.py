@@ -85,17 +85,43 @@ class Tokens:
 
     # --- what a phone registers
 
-    def put_card(self, card: Card, *, now_s: int) -> bool:
-        """Store a card, unless what is stored was observed later or its token is known dead; say whether it was stored."""
+    def put_card(self, card: Card, *, now_s: int, keeps_run: bool = False) -> bool:
+        """
+        Store a card, unless what is stored was observed later or its token is known dead; say whether it was stored.
+
+        Args:
+            keeps_run: The run is a guess; what the card was stored with before stays.
+        """
         values: dict[str, Value] = {"activity": card.activity, "card": card.card, "run": card.run}
-        return self._put_token(card_key(card), card, values, now_s + CARD_LIFE_S)
+        if card.owed:
+            values["owed"] = True
+        return self._put_token(card_key(card), card, values, now_s + CARD_LIFE_S, keeps=["run"] if keeps_run else [])
+
+    def caught_up(self, card: Card) -> None:
+        """Note that a catch-up for this card's token is queued, unless the token has changed since."""
+        compared: dict[str, Value] = {"stored": card.token}
+        names = {"#token": "token"}
+        self._update(card_key(card), {}, ["owed"], "#token = :stored", compared, names)
 
     def put_start_token(self, start_token: StartToken, *, now_s: int) -> bool:
         """Store a start token, under the same conditions."""
         values: dict[str, Value] = {"attributes_type": start_token.attributes_type}
         return self._put_token(start_token_key(start_token), start_token, values, now_s + START_TOKEN_LIFE_S)
 
-    def _put_token(self, key: Item, row: Card | StartToken, more: Mapping[str, Value], expires_at_s: int) -> bool:
+    def note_dismissal(self, marker: Marker, *, now_s: int, now_ms: int) -> None:
+        """Note that the user swiped a run's card away, unless a start of a later run is noted for them there."""
+        condition = "attribute_not_exists(audience) OR #run <= :run OR #owner <> :owner"
+        self._update(marker_key(marker), _marker_values(marker, now_s=now_s, now_ms=now_ms), [], condition, {})
+
+    def _put_token(
+        self,
+        key: Item,
+        row: Card | StartToken,
+        more: Mapping[str, Value],
+        expires_at_s: int,
+        *,
+        keeps: Iterable[str] = (),
+    ) -> bool:
         values: dict[str, Value] = {
             "device_key": row.phone,
             "owner": row.owner,
@@ -114,7 +140,7 @@ class Tokens:
                 " AND (attribute_not_exists(dead_token) OR dead_token <> :hash OR dead_at_ms <= :observed_at_ms)"
             )
             compared = {"hash": token_hash(row.token)}
-        return self._update(key, values, [], condition, compared)
+        return self._update(key, values, [], condition, compared, keeps=keeps)
 
     # --- what push reads and writes
 
@@ -132,20 +158,9 @@ class Tokens:
 
     def put_markers(self, markers: Iterable[Marker], *, now_s: int, now_ms: int) -> None:
         """Note starts, over whatever was noted before."""
-        items = []
-        for marker in markers:
-            values: dict[str, Value] = {
-                "device_key": marker.phone,
-                "owner": marker.owner,
-                "activity": marker.activity,
-                "run": marker.run,
-                "revision": marker.revision,
-                "confirmed": marker.confirmed,
-                "registered_at_ms": now_ms,
-                "expires_at_s": now_s + CARD_LIFE_S,
-                "v": _FORMAT,
-            }
-            items.append({**marker_key(marker), **to_item(values)})
+        items = [
+            {**marker_key(marker), **to_item(_marker_values(marker, now_s=now_s, now_ms=now_ms))} for marker in markers
+        ]
         write_batch(self._client, self._table, [{"PutRequest": {"Item": item}} for item in items])
 
     def remove_markers(self, markers: Iterable[Marker]) -> None:
@@ -180,13 +195,13 @@ class Tokens:
 
     # --- what leaves
 
-    def of_phone(self, phone: str) -> Iterator[PhoneRow]:
-        """Yield all rows of a phone, by an index that may lag by a second or so."""
-        yield from self._by_index("ByDevice", "device_key", phone)
+    def of_phone(self, phone: str, *, now_s: int = 0) -> Iterator[PhoneRow]:
+        """Yield all rows of a phone that live (with 0: whether or not), by an index that may lag by a second or so."""
+        yield from self._by_index("ByDevice", "device_key", phone, now_s)
 
     def of_owner(self, owner: str) -> Iterator[PhoneRow]:
         """Yield all rows of a user, by an index that may lag by a second or so."""
-        yield from self._by_index("ByOwner", "owner", owner)
+        yield from self._by_index("ByOwner", "owner", owner, now_s=0)
 
     def delete(
         self, row: Card | StartToken | Marker, *, observed_before_ms: int | None = None, registered_by_ms: int
@@ -223,7 +238,7 @@ class Tokens:
             },
         )
 
-    def _by_index(self, index: str, attribute: str, value: str) -> Iterator[PhoneRow]:
+    def _by_index(self, index: str, attribute: str, value: str, now_s: int) -> Iterator[PhoneRow]:
         pages = query_pages(
             self._client,
             {
@@ -235,21 +250,33 @@ class Tokens:
             },
         )
         for page in pages:
-            yield from map(to_phone_row, page)
+            yield from (to_phone_row(item) for item in page if lives(item, now_s))
 
     def _update(
-        self, key: Item, values: Mapping[str, Value], gone: Iterable[str], condition: str, compared: Mapping[str, Value]
+        self,
+        key: Item,
+        values: Mapping[str, Value],
+        gone: Iterable[str],
+        condition: str,
+        compared: Mapping[str, Value],
+        names: Mapping[str, str] | None = None,
+        *,
+        keeps: Iterable[str] = (),
     ) -> bool:
+        """Write an item under a condition; what it `keeps` is only written where there was none."""
         kept = {name: value for name, value in values.items() if value is not None}
-        update = "SET " + ", ".join(f"#{name} = :{name}" for name in kept)
+        to_set = [
+            f"#{name} = if_not_exists(#{name}, :{name})" if name in keeps else f"#{name} = :{name}" for name in kept
+        ]
         removed = list(gone)
+        update = ("SET " + ", ".join(to_set)) if to_set else ""
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key=key,
                 UpdateExpression=update + (" REMOVE " + ", ".join(f"#{name}" for name in removed) if removed else ""),
                 ConditionExpression=condition,
-                ExpressionAttributeNames={f"#{name}": name for name in (*kept, *removed)},
+                ExpressionAttributeNames={f"#{name}": name for name in (*kept, *removed)} | dict(names or {}),
                 ExpressionAttributeValues=arguments({**kept, **compared}),
             )
         except ClientError as error:
@@ -257,3 +284,17 @@ class Tokens:
                 raise
             return False
         return True
+
+
+def _marker_values(marker: Marker, *, now_s: int, now_ms: int) -> dict[str, Value]:
+    return {
+        "device_key": marker.phone,
+        "owner": marker.owner,
+        "activity": marker.activity,
+        "run": marker.run,
+        "revision": marker.revision,
+        "confirmed": marker.confirmed,
+        "registered_at_ms": now_ms,
+        "expires_at_s": now_s + CARD_LIFE_S,
+        "v": _FORMAT,
+    }
