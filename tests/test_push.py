@@ -1,7 +1,6 @@
 """push, whole: messages in, lock screens out, against moto, the APNs simulator and simulated iPhones."""
 
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -84,9 +83,10 @@ def pushed(stack: Stack) -> list[tuple[str, int | None]]:
 
 
 @contextmanager
-def hook(event: str, act: Callable[..., None]) -> Iterator[None]:
+def hook(stack: Stack, event: str, act: Callable[..., None]) -> Iterator[None]:
     """Meet the calls that push makes to AWS, where botocore lets one."""
-    clients = [sys.modules["push"].dynamodb, sys.modules["push"].sqs]
+    names = stack.functions["PushFunction"].names
+    clients = [names["dynamodb"], names["sqs"]]
     for client in clients:
         client.meta.events.register(event, act)
     try:
@@ -368,7 +368,7 @@ def test_whatever_happens_to_a_start_it_makes_one_card(stack: Stack, fault: Faul
     """What may have been taken is not sent again; where it was not, the phone's own report mends the miss."""
     phones = [stack.phones.of(user, self_start=True) for user in ("ana", "ben", "cleo")]
     settle(stack)
-    sys.modules["push"].sender.close()
+    stack.functions["PushFunction"].names["sender"].close()
     stack.apns.faults.add(fault)
 
     say(stack, start(ORDER, "ana", "ben", "cleo"))
@@ -473,7 +473,7 @@ def throttle(**_: Any) -> None:
 def test_what_fails_comes_back_soon_and_is_put_aside_at_its_fourth_receive(
     stack: Stack, receive_count: int, comes_back: bool
 ) -> None:
-    with hook("before-call.dynamodb.UpdateItem", throttle):
+    with hook(stack, "before-call.dynamodb.UpdateItem", throttle):
         failed = say(stack, update(), receive_count=receive_count)
 
     assert failed == (["m-0"] if comes_back else [])
@@ -488,8 +488,9 @@ def test_a_failing_message_is_visible_again_in_seconds_not_after_the_timeout(sta
     stack.publish(update())
 
     with (
-        hook("before-call.dynamodb.UpdateItem", throttle),
+        hook(stack, "before-call.dynamodb.UpdateItem", throttle),
         hook(
+            stack,
             "provide-client-params.sqs.ChangeMessageVisibility",
             lambda params, **_: changed.append(params["VisibilityTimeout"]),
         ),
@@ -503,7 +504,7 @@ def test_what_was_committed_but_not_delivered_goes_out_with_the_redelivery(stack
     [ana] = started(stack, "ana")
     body, sent_at_ms = update(minutes=3), now_ms()
 
-    with hook("before-call.dynamodb.Query", throttle):
+    with hook(stack, "before-call.dynamodb.Query", throttle):
         assert say(stack, body, sent_at_ms=sent_at_ms) == ["m-0"]
     assert minutes(ana) == 30
     assert say(stack, body, sent_at_ms=sent_at_ms) == []
@@ -546,7 +547,7 @@ def dies_at(stack: Stack, moment: str, n: int, body: dict[str, Any]) -> bool:
             raise Crash
 
     record = sqs(body, queue="PublishQueue", sent_at_ms=now_ms())
-    with hook(moment, count):
+    with hook(stack, moment, count):
         with suppress(Crash):
             invoke(stack, record)
     if calls <= n:
