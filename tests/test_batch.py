@@ -1,0 +1,189 @@
+"""A batch of messages: each has its own fate, whatever fails around it."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from onebox.apns.simulator import Fault
+from onebox.stack import Stack
+from tests.messages import end, sqs, start, update
+from tests.pushing import ORDER, hook, invoke, minutes, now_ms, refused, row, say, settle, started
+
+
+def throttle(**_: Any) -> None:
+    from botocore.exceptions import ClientError
+
+    raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
+
+
+def test_a_refused_message_does_not_hold_back_its_neighbours(stack: Stack) -> None:
+    [ana] = started(stack, "ana")
+
+    failed = say(stack, "{", update(minutes=3), {"activity": "order/42", "aps": {}}, update("order-43"))
+
+    assert failed == []
+    assert minutes(ana) == 3
+    assert sorted(letter["reason"].partition(":")[0] for letter in refused(stack)) == ["activity", "body"]
+
+
+def test_a_delivery_that_is_none_is_put_aside_too(stack: Stack) -> None:
+    assert say(stack, "what?", queue="DeliveryQueue") == []
+
+    [letter] = refused(stack, "DeliveryDeadLetterQueue")
+    assert "JSON" in letter["reason"]
+
+
+@pytest.mark.parametrize(("receive_count", "comes_back"), [(1, True), (3, True), (4, False)])
+def test_what_fails_comes_back_soon_and_is_put_aside_at_its_fourth_receive(
+    stack: Stack, receive_count: int, comes_back: bool
+) -> None:
+    with hook(stack, "before-call.dynamodb.UpdateItem", throttle):
+        failed = say(stack, update(), receive_count=receive_count)
+
+    assert failed == (["m-0"] if comes_back else [])
+    reasons = [letter["reason"] for letter in refused(stack)]
+    assert [("failed 4 times" in reason, "Throughput" in reason) for reason in reasons] == [(True, True)] * (
+        not comes_back
+    )
+
+
+def test_a_failing_message_is_visible_again_in_seconds_not_after_the_timeout(stack: Stack) -> None:
+    changed: list[int] = []
+    stack.publish(update())
+
+    with (
+        hook(stack, "before-call.dynamodb.UpdateItem", throttle),
+        hook(
+            stack,
+            "provide-client-params.sqs.ChangeMessageVisibility",
+            lambda params, **_: changed.append(params["VisibilityTimeout"]),
+        ),
+    ):
+        stack._sources.poll_all()
+
+    assert changed == [5]
+
+
+def test_what_was_committed_but_not_delivered_goes_out_with_the_redelivery(stack: Stack) -> None:
+    [ana] = started(stack, "ana")
+    body, sent_at_ms = update(minutes=3), now_ms()
+
+    with hook(stack, "before-call.dynamodb.Query", throttle):
+        assert say(stack, body, sent_at_ms=sent_at_ms) == ["m-0"]
+    assert minutes(ana) == 30
+    assert say(stack, body, sent_at_ms=sent_at_ms) == []
+
+    assert minutes(ana) == 3
+
+
+class Crash(BaseException):
+    """The function dies; nothing catches that."""
+
+
+@pytest.mark.parametrize("moment", ["before-call", "after-call"])
+def test_wherever_push_dies_a_redelivery_makes_it_good(stack: Stack, moment: str) -> None:
+    """Start, update and end of one order, each dying at its n-th call to AWS, for every n."""
+    n, crashed = 0, True
+    while crashed:
+        crashed = False
+        activity, user = f"{ORDER}-{moment}-{n}", f"user-{n}"
+        phone = stack.phones.of(user)
+        settle(stack)
+        for body in (start(activity, user), update(activity, 7), end(activity, aps={"content-state": {"minutes": 0}})):
+            crashed |= dies_at(stack, moment, n, body)
+            stack.drain(hasten=True)
+            assert len(phone.starts(activity)) <= 1
+        if phone.starts(activity):
+            # Where the crash fell between marker and push, the start counts as sent, and the phone's report mends it.
+            assert phone.shows(activity) == {"minutes": 0}
+        n += 1
+    assert n > 5
+
+
+def dies_at(stack: Stack, moment: str, n: int, body: dict[str, Any]) -> bool:
+    """Let push die at its n-th call (of any kind), then redeliver as SQS does; say whether it got that far."""
+    calls = 0
+
+    def count(**_: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == n + 1:
+            raise Crash
+
+    record = sqs(body, queue="PublishQueue", sent_at_ms=now_ms())
+    with hook(stack, moment, count):
+        with suppress(Crash):
+            invoke(stack, record)
+    if calls <= n:
+        return False
+    # The lease of the dead is over by the time that SQS delivers again.
+    stack.aws.dynamodb.delete_item(
+        TableName=stack.aws.tables["ActivitiesTable"],
+        Key={"activity": {"S": f"lease#{body['activity']}"}, "part": {"S": "starts"}},
+    )
+    assert invoke(stack, record) == []
+    return True
+
+
+# --- the signing key
+
+
+def put_secret(stack: Stack, text: str) -> None:
+    [arn] = stack.aws.secret_arns.values()
+    stack.aws.secrets.put_secret_value(SecretId=arn, SecretString=text)
+
+
+@pytest.mark.parametrize(
+    "secret", ["", "{}", "not json", '{"team_id": "TEAM123456", "key_id": "KEY1234567", "private_key": "x"}']
+)
+def test_messages_stay_while_the_key_is_unusable(stack: Stack, secret: str) -> None:
+    [ana] = started(stack, "ana")
+    push, sent_at_ms = stack.container("PushFunction"), now_ms()
+
+    put_secret(stack, secret or " ")
+    try:
+        answer = push.invoke({"Records": [sqs(update(minutes=3), queue="PublishQueue", sent_at_ms=sent_at_ms)]})
+    finally:
+        put_secret(stack, stack.signing_key.secret())
+
+    assert answer == {"batchItemFailures": []}
+    assert stack.queues.count("PublishQueue") == 1, "as a copy, delayed"
+    assert any("signing key" in line for line in push.log.lines)
+    assert any("SigningKeyUnusable" in line for line in push.log.lines)
+    settle(stack)
+    assert minutes(ana) == 3
+    state = row(stack).registers.state
+    assert state is not None
+    assert state.version.published_at_ms == sent_at_ms, "the copy kept its place in time"
+
+
+def test_messages_stay_while_apple_refuses_the_key(stack: Stack) -> None:
+    [ana] = started(stack, "ana")
+    stack.apns.faults.add(Fault("answer", count=None, status=403, reason="InvalidProviderToken"))
+
+    assert say(stack, update(minutes=3)) == []
+
+    assert stack.queues.count("PublishQueue") == 1
+    assert not refused(stack)
+    stack.apns.faults.clear()
+    settle(stack)
+    assert minutes(ana) == 3
+
+
+def test_a_message_that_waited_8_hours_for_a_key_is_put_aside(stack: Stack) -> None:
+    started(stack, "ana")
+    say(stack, update())
+    stack.apns.faults.add(Fault("answer", count=None, status=403, reason="InvalidProviderToken"))
+    eight_hours_ago_ms = now_ms() - 8 * 3600 * 1000 - 1000
+
+    say(stack, update(), attributes={"published_at_ms": str(eight_hours_ago_ms)})
+    say(
+        stack,
+        {"v": 1, "activity": ORDER, "audience": "cards"},
+        queue="DeliveryQueue",
+        attributes={"published_at_ms": str(eight_hours_ago_ms)},
+    )
+
+    assert "8 hours" in refused(stack)[0]["reason"]
+    assert "InvalidProviderToken" in refused(stack, "DeliveryDeadLetterQueue")[0]["reason"]
