@@ -187,20 +187,3 @@ def test_a_publish_takes_repeats_or_is_superseded() -> None:
 
 def test_a_row_lives_a_day_longer_than_its_cards() -> None:
     assert after(publish(update(), 0)).expires_at_s == NOW_S + ROW_LIFE_S == NOW_S + 36 * 3600
-
-
-def test_a_stamp_strictly_grows_even_within_a_second() -> None:
-    row = after(publish(update(), 0)).stamped(NOW_S)
-
-    assert row.timestamp_s == NOW_S
-    assert row.stamped(NOW_S).timestamp_s == NOW_S + 1
-
-
-def test_a_state_needs_a_stamp_if_it_has_none_or_an_old_one() -> None:
-    row = after(publish(update(), 0))
-    assert row.needs_stamp(NOW_S)
-
-    row = row.stamped(NOW_S)
-    assert not row.needs_stamp(NOW_S + 20)
-    assert row.needs_stamp(NOW_S + 21)
-    assert after(publish(update(minutes=1), 1), row=row).needs_stamp(NOW_S)
