@@ -18,7 +18,7 @@ _ENDPOINTS = "endpoints.json"
 _ENVIRONMENTS = "env.json"
 
 
-def up(ports: Ports, local: Path = LOCAL) -> None:
+def up(ports: Ports, local: Path) -> None:
     """Start the stack, say where it is, and stay until interrupted."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -56,6 +56,7 @@ def _remove(files: Mapping[str, Path]) -> None:
 def main(arguments: list[str]) -> int:
     """Do what the command line says; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m onebox", description="Lockstep's stack on one machine.")
+    parser.add_argument("--local", type=Path, default=LOCAL, help="folder for keys, addresses and logs")
     commands = parser.add_subparsers(dest="command", required=True)
     up_parser = commands.add_parser("up", help="start everything and stay")
     for port in fields(Ports):
@@ -66,11 +67,11 @@ def main(arguments: list[str]) -> int:
     said = parser.parse_args(arguments)
     match said.command:
         case "up":
-            up(Ports(**{port.name: getattr(said, port.name) for port in fields(Ports)}))
+            up(Ports(**{port.name: getattr(said, port.name) for port in fields(Ports)}), said.local)
         case "demo":
-            return demo()
+            return demo(said.local)
         case "token":
-            print(Identity(LOCAL).token(said.user))
+            print(Identity(said.local).token(said.user))
     return 0
 
 

@@ -3,11 +3,12 @@
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from onebox.lock_screen import CardState, Verdict
 from onebox.phone import ATTRIBUTES_TYPE, Phone
-from onebox.stack import LOCAL, Stack
+from onebox.stack import Stack
 from onebox.timeline import Timeline
 
 ORDER = "order-42"
@@ -69,6 +70,7 @@ class Story:
     def _a_phone_is_late(self, ana: Phone, ben: Phone) -> Phone:
         self._tell.title("2. A third phone comes late, and catches up")
         carl = self._registers("carl")
+        self._tell.happens("Lockstep", "leaves the app a few seconds to start the card itself")
         self._all_show([carl], {"stage": "baking", "minutes": 25})
         self._wait("the late phone passes its token on", lambda: self._stack.phones.are_idle)
         self._update([ana, ben, carl], {"stage": "on its way", "driver": "Dora", "minutes": 12})
@@ -176,10 +178,10 @@ class Story:
             raise Failed(f"it does not hold that {what}")
 
 
-def demo() -> int:
+def demo(local: Path) -> int:
     """Play the story; returns 0 if it went as it should."""
-    logs = LOCAL / "logs"
-    with Stack(LOCAL, log_folder=logs) as stack:
+    logs = local / "logs"
+    with Stack(local, log_folder=logs) as stack:
         timeline = Timeline(sys.stdout, stack.phones)
         began_s = time.monotonic()
         try:

@@ -50,16 +50,23 @@ class EventSource:
 
     def poll(self, *, wait_s: int = 0) -> int:
         """Handle one batch, waiting for it this long at most; return how many messages it had."""
-        messages = self._sqs.receive_message(
+        messages = self._receive(wait_s)
+        if messages:
+            self._handle(messages)
+        return len(messages)
+
+    def take(self) -> dict[str, Any]:
+        """Receive one batch and return the event that Lambda would make of it, without handling it."""
+        return self.event(self._receive(0))
+
+    def _receive(self, wait_s: int) -> Sequence["MessageTypeDef"]:
+        return self._sqs.receive_message(
             QueueUrl=self.queue_url,
             MaxNumberOfMessages=min(self._batch_size, _RECEIVE_MAX),
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
             WaitTimeSeconds=wait_s,
         ).get("Messages", [])
-        if messages:
-            self._handle(messages)
-        return len(messages)
 
     def _handle(self, messages: Sequence["MessageTypeDef"]) -> None:
         try:
@@ -156,6 +163,11 @@ class EventSources:
             self._stopping.set()
             for thread in threads:
                 thread.join()
+
+    def of(self, queue_url: str) -> EventSource:
+        """Return what takes from this queue."""
+        [source] = [source for source in self._sources if source.queue_url == queue_url]
+        return source
 
     def poll_all(self) -> int:
         """Handle what can be received now; return how many messages that were."""

@@ -82,7 +82,7 @@ class _Switch(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        if _current.get() is None:
+        if _current.get() is None and not self._others.closed:
             self._others.flush()
 
     def isatty(self) -> bool:

@@ -186,6 +186,10 @@ class Stack:
         """Publish as a producer does; returns the message's id."""
         return self.queues.send("PublishQueue", message, attributes=attributes)
 
+    def take(self, queue: str) -> dict[str, Any]:
+        """Take the batch that a queue would feed its function with now, as the event; it becomes invisible."""
+        return self._sources.of(self.aws.queues[queue]).take()
+
     def invoke_push(self, event: Mapping[str, Any]) -> Any:
         """Let the push function handle an event, and return its answer."""
         return self.functions["PushFunction"].invoke(event)

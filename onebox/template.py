@@ -1,6 +1,5 @@
 """What the template says, after AWS's own translator made CloudFormation of it."""
 
-import os
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -9,6 +8,8 @@ from typing import Any, Self
 
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
+
+from onebox.environment import variables
 
 # The translator wants code to be in S3; nobody reads it there.
 _NOWHERE = "s3://nowhere/nothing"
@@ -80,9 +81,9 @@ class Template:
         """Read and translate a template.yaml."""
         source = yaml_parse(path.read_text())
         code = _take_code(source)
-        # The translator asks boto3 for the region, if nobody else.
-        os.environ.setdefault("AWS_DEFAULT_REGION", region)
-        translated = transform(source, {}, _NoManagedPolicies())
+        # The translator asks boto3 for the region.
+        with variables({"AWS_DEFAULT_REGION": region}):
+            translated = transform(source, {}, _NoManagedPolicies())
         resources = translated["Resources"]
         functions = tuple(
             FunctionSpec(

@@ -48,10 +48,14 @@ class Timeline:
             news += [(phone.name, one) for one in history[self._told.get(phone.name, 0) :]]
             self._told[phone.name] = len(history)
         for name, one in sorted(news, key=lambda pair: pair[1].at_ms):
-            verdict = self._in(_GREEN if one.verdict in _GOOD else _RED, one.verdict)
-            shown = _short(one.content_state) if one.content_state is not None else ""
-            rings = self._in(_YELLOW, "  rings") if one.rang else ""
-            self._line(one.at_ms, name, f"  {one.event:<6} {verdict}  {shown}{rings}")
+            self._line(one.at_ms, name, f"  {one.event:<6} {self._outcome(one)}")
+
+    def _outcome(self, one: Sighting) -> str:
+        if one.by != "push":
+            return f"by the {one.by}"
+        verdict = self._in(_GREEN if one.verdict in _GOOD else _RED, one.verdict)
+        rings = self._in(_YELLOW, "  rings") if one.rang else ""
+        return f"{verdict}  {_short(one.content_state)}{rings}"
 
     def screens(self, activity: str) -> None:
         """Tell what each lock screen shows now."""
