@@ -7,7 +7,10 @@ SHELL := bash
 PYTHON ?= $(shell command -v python3.13 || command -v python3)
 DEV := .venv/dev.stamp
 SAM := .venv/sam.stamp
-SAM_CLI := SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/sam/bin/sam
+# The SAM CLI can be told not to report what is done with it, but not to stop asking each week for a newer SAM CLI
+# (aws-sam-cli's issue 3709). So it gets a folder of its own for what it remembers: it asked last in 2100 (read only as a float).
+SAM_HOME := .venv/sam/home
+SAM_CLI := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/$(SAM_HOME)" PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/sam/bin/sam
 
 .PHONY: help demo up test check format build pins clean
 
@@ -62,4 +65,6 @@ $(DEV): requirements/dev.txt | .venv/bin/python
 $(SAM): requirements/sam.txt | .venv/bin/python
 	.venv/bin/python -m venv .venv/sam
 	.venv/sam/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/sam.txt
+	mkdir -p $(SAM_HOME)
+	echo '{"lastVersionCheck": 4102444800.0}' > $(SAM_HOME)/metadata.json
 	touch $@

@@ -29,10 +29,13 @@ logger = Logger()
 app = APIGatewayHttpResolver()
 
 config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
+dynamodb = boto3.client("dynamodb", config=config)
+sqs = boto3.client("sqs", config=config)
+
 registration = Registration(
-    Activities(boto3.client("dynamodb", config=config), settings.activities_table),
-    Tokens(boto3.client("dynamodb", config=config), settings.tokens_table),
-    DeliveryQueue(boto3.client("sqs", config=config), settings.delivery_queue_url),
+    Activities(dynamodb, settings.activities_table),
+    Tokens(dynamodb, settings.tokens_table),
+    DeliveryQueue(sqs, settings.delivery_queue_url),
     now=time.time,
 )
 

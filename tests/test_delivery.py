@@ -30,8 +30,9 @@ def test_a_delivery_survives_its_message(delivery: Delivery) -> None:
 
 
 @pytest.mark.parametrize("phone", [None, "f0" * 16])
-def test_a_forgetting_survives_its_message(phone: str | None) -> None:
-    forgetting = Forgetting("ana", phone, 1_800_000_000_000)
+@pytest.mark.parametrize("observed_before_ms", [None, 0, 1_800_000_000_000])
+def test_a_forgetting_survives_its_message(phone: str | None, observed_before_ms: int | None) -> None:
+    forgetting = Forgetting("ana", phone, 1_800_000_000_000, observed_before_ms)
 
     assert read_body(forgetting.to_body()) == forgetting
 

@@ -128,6 +128,9 @@ class Activities:
         except ClientError as error:
             if conflict_item(error) is None:
                 raise
+            if sent and started:
+                # The cards are noted already, or further; the starts may not be.
+                self.record(row, sent=False, started=True)
 
     def want(self, activity: str, users: Iterable[str], *, now_s: int) -> None:
         """Note that a start of this activity names these users, so that their phones' reports find it."""

@@ -94,15 +94,21 @@ class Forgetting:
     Attributes:
         phone: Only on this phone; None for all of the owner's phones.
         up_to_ms: What was registered by then (our clock); later registrations stay.
+        observed_before_ms: What was observed before then (the phone's clock); None for whenever. What was observed later is of
+            a request that takes the phone back, and may not have got as far as the phone yet.
     """
 
     owner: str
     phone: str | None
     up_to_ms: int
+    observed_before_ms: int | None = None
 
     def to_body(self) -> str:
         """Write the message."""
-        return compact({"v": _FORMAT, "forget": {"owner": self.owner, "phone": self.phone, "up_to_ms": self.up_to_ms}})
+        forget: JsonObject = {"owner": self.owner, "phone": self.phone, "up_to_ms": self.up_to_ms}
+        if self.observed_before_ms is not None:
+            forget["observed_before_ms"] = self.observed_before_ms
+        return compact({"v": _FORMAT, "forget": forget})
 
     @staticmethod
     def from_json(body: JsonObject) -> "Forgetting":
@@ -110,9 +116,12 @@ class Forgetting:
         forget = body.get("forget")
         if not isinstance(forget, dict) or not isinstance(forget.get("owner"), str):
             raise InvalidInput("forget", "must name an owner")
-        phone = forget.get("phone")
+        phone, observed_before_ms = forget.get("phone"), forget.get("observed_before_ms")
         return Forgetting(
-            str(forget["owner"]), None if phone is None else str(phone), _count(forget.get("up_to_ms", 0))
+            owner=str(forget["owner"]),
+            phone=None if phone is None else str(phone),
+            up_to_ms=_count(forget.get("up_to_ms", 0)),
+            observed_before_ms=None if observed_before_ms is None else _count(observed_before_ms),
         )
 
 

@@ -30,9 +30,11 @@ def sign_out(tokens: Tokens, queue: DeliveryQueue, phone: str, owner: str, *, no
     return True
 
 
-def leave(tokens: Tokens, queue: DeliveryQueue, phone: str, owner: str, *, now_ms: int) -> None:
-    """Delete what a former owner registered on a phone that is another's by now."""
-    _forget_twice(tokens, queue, Forgetting(owner, phone, now_ms))
+def leave(
+    tokens: Tokens, queue: DeliveryQueue, phone: str, owner: str, *, observed_before_ms: int, now_ms: int
+) -> None:
+    """Delete what a former owner registered on a phone that is another's by now, as observed before that moment."""
+    _forget_twice(tokens, queue, Forgetting(owner, phone, now_ms, observed_before_ms))
 
 
 def forget_user(tokens: Tokens, queue: DeliveryQueue, owner: str, *, now_ms: int) -> None:
@@ -47,7 +49,7 @@ def forget(tokens: Tokens, forgetting: Forgetting) -> None:
         if row.owner != forgetting.owner:
             continue
         if not isinstance(row, Phone):
-            tokens.delete(row, registered_by_ms=forgetting.up_to_ms)
+            tokens.delete(row, observed_before_ms=forgetting.observed_before_ms, registered_by_ms=forgetting.up_to_ms)
         elif forgetting.phone is None:
             _disown(tokens, row.phone, forgetting.owner, now_ms=forgetting.up_to_ms)
 

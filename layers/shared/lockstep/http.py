@@ -39,11 +39,10 @@ def user_of(event: APIGatewayProxyEventV2) -> str:
     Raises:
         RequestError: There is none (401).
     """
-    authorizer = event.raw_event.get("requestContext", {}).get("authorizer", {})
-    user = authorizer.get("jwt", {}).get("claims", {}).get("sub")
-    if not isinstance(user, str) or not is_user(user):
-        raise RequestError(401, "user", "is not named by a valid token")
-    return user
+    match event.raw_event:
+        case {"requestContext": {"authorizer": {"jwt": {"claims": {"sub": str(user)}}}}} if is_user(user):
+            return user
+    raise RequestError(401, "user", "is not named by a valid token")
 
 
 def body(event: APIGatewayProxyEventV2) -> str:

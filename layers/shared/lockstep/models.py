@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from lockstep.errors import InvalidInput
-from lockstep.ids import is_id
+from lockstep.ids import ID_PATTERN, is_id
 
 # A phone shows a handful of cards and an app has a handful of attributes types; what is far beyond is a mistake.
 CARDS_MAX = 64
@@ -24,17 +24,11 @@ def _even(value: str) -> str:
     return value.lower()
 
 
-def _whole(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("must be a whole number")
-    return value
-
-
-Id = Annotated[str, AfterValidator(_id)]
+Id = Annotated[str, AfterValidator(_id), WithJsonSchema({"type": "string", "pattern": ID_PATTERN})]
 # Apple: "don't assume a length"; Live Activity tokens of 160 digits have been seen.
 Token = Annotated[str, Field(pattern="^[0-9a-fA-F]*$", min_length=64, max_length=512), AfterValidator(_even)]
-# Unix milliseconds up to the year 9999; strict, so that no text or fraction passes for one.
-Milliseconds = Annotated[int, BeforeValidator(_whole), Field(gt=0, lt=253_402_300_800_000)]
+# Unix milliseconds up to the year 9999; the models are strict, so that no text or fraction passes for one.
+Milliseconds = Annotated[int, Field(gt=0, lt=253_402_300_800_000)]
 
 
 class _Model(BaseModel):
@@ -49,14 +43,14 @@ class ReportedCard(_Model):
     card: Id
     activity: Id
     run: Annotated[int, Field(ge=0, lt=2**63)] | None = None
-    token: Token | None = None
+    token: Annotated[Token | None, Field(repr=False)] = None
 
 
 class ReportedStartToken(_Model):
     """A start token that the phone has."""
 
     attributes_type: Id
-    token: Token
+    token: Annotated[Token, Field(repr=False)]
 
 
 class Report(_Model):
@@ -73,7 +67,7 @@ class Report(_Model):
 class StartTokenRegistration(_Model):
     """A push-to-start token."""
 
-    token: Token
+    token: Annotated[Token, Field(repr=False)]
     observed_at_ms: Milliseconds | None = None
 
 
@@ -82,7 +76,7 @@ class CardRegistration(_Model):
 
     activity: Id
     run: Annotated[int, Field(ge=0, lt=2**63)] | None = None
-    token: Token | None = None
+    token: Annotated[Token | None, Field(repr=False)] = None
     observed_at_ms: Milliseconds | None = None
 
 
@@ -92,8 +86,8 @@ class ActivityAnswer(_Model):
     activity: str
     run: int
     attributes_type: str | None = None
-    attributes: dict[str, Any] | None = None
-    content_state: dict[str, Any] | None = None
+    attributes: Annotated[dict[str, Any] | None, Field(repr=False)] = None
+    content_state: Annotated[dict[str, Any] | None, Field(repr=False)] = None
     timestamp: int
     stale_date: float | int | None = None
     ended: bool

@@ -40,7 +40,7 @@ class Card:
         run: The run of the activity it belongs to; 0 if it registered before the activity had one.
         token: Its update token, None if it has none (yet, or since Apple called it dead).
         registered_at_ms: Our clock, when we stored it.
-        owed: Whether its token has still to be caught up: set with a new token, cleared once that is queued.
+        owed: Whether no catch-up has been queued yet for its token; said by `Tokens.put_card` alone.
     """
 
     activity: str

@@ -6,7 +6,7 @@ sees a new row, or the catch-up that is queued after it does. A request that die
 repetition: a card with a new token is owed its catch-up until that is queued.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 
 from lockstep import forgetting
@@ -52,9 +52,8 @@ class Registration:
             return []
         of_cards = self._activities.get_many({card.activity for card in report.cards or []}, now_s=now_ms // 1000)
         known = [row for row in self._tokens.of_phone(phone, now_s=now_ms // 1000) if not isinstance(row, Phone)]
-        known_tokens = {row.token for row in known if isinstance(row, Card) and row.owner == user and not row.owed}
         cards = [
-            _card(user, phone, card, of_cards.get(card.activity), observed_at_ms, now_ms, known_tokens)
+            _card(user, phone, card, of_cards.get(card.activity), observed_at_ms, now_ms)
             for card in report.cards or []
             if card.activity not in of_cards or of_cards[card.activity].allows(user)
         ]
@@ -64,9 +63,7 @@ class Registration:
             for one in report.start_tokens or []
         ]
 
-        stored = [
-            card for card in cards if self._tokens.put_card(card, now_s=now_ms // 1000, keeps_run=card.card in guessed)
-        ]
+        stored = [self._tokens.put_card(card, now_s=now_ms // 1000, keeps_run=card.card in guessed) for card in cards]
         for start_token in start_tokens:
             self._tokens.put_start_token(start_token, now_s=now_ms // 1000)
         owned = self._own(
@@ -86,7 +83,7 @@ class Registration:
         wanting = self._activities.wanting(user, now_s=now_ms // 1000)
         shown = {card.activity for card in cards}
         attributes_types = {one.attributes_type for one in start_tokens}
-        owed = [card for card in stored if card.owed]
+        owed = [card for card in stored if card and card.owed]
         self._queue.send(
             [
                 *((delivery, 0) for delivery in dict.fromkeys(map(_catch_up, owed))),
@@ -120,7 +117,7 @@ class Registration:
 
     def put_card(self, user: str, device: str, card: str, request: CardRegistration) -> None:
         """
-        Store a card, and have it brought up to date if it has a token.
+        Store a card, and have it brought up to date if it has a new token.
 
         Raises:
             Forbidden: The activity's guests don't include the user.
@@ -133,11 +130,11 @@ class Registration:
         if self._is_anothers(phone, user, observed_at_ms):
             return
         reported = ReportedCard(card=card, activity=request.activity, run=request.run, token=request.token)
-        shown = _card(user, phone, reported, row, observed_at_ms, now_ms, known_tokens=())
+        shown = _card(user, phone, reported, row, observed_at_ms, now_ms)
         stored = self._tokens.put_card(shown, now_s=now_ms // 1000, keeps_run=request.run is None)
-        if self._own(phone, user, observed_at_ms) and stored and shown.owed:
-            self._queue.send([(_catch_up(shown), 0)])
-            self._tokens.caught_up(shown)
+        if self._own(phone, user, observed_at_ms) and stored and stored.owed:
+            self._queue.send([(_catch_up(stored), 0)])
+            self._tokens.caught_up(stored)
 
     def remove_card(self, user: str, device: str, card: str, *, dismissed: bool) -> None:
         """Forget a card; one that the user swiped away leaves a marker, so that its run doesn't bring it back."""
@@ -203,7 +200,14 @@ class Registration:
                 after = replace(after, start_tokens_at_ms=max(had.start_tokens_at_ms, observed_at_ms))
             if self._tokens.replace_phone(before, after, now_s=self._now_ms() // 1000):
                 if before is not None and before.owner not in (None, user):
-                    forgetting.leave(self._tokens, self._queue, phone, str(before.owner), now_ms=self._now_ms())
+                    forgetting.leave(
+                        self._tokens,
+                        self._queue,
+                        phone,
+                        str(before.owner),
+                        observed_before_ms=observed_at_ms + 1,
+                        now_ms=self._now_ms(),
+                    )
                 return True
         raise TimeoutError("the phone changes all the time")
 
@@ -220,7 +224,7 @@ class Registration:
         names = {_name(row) for row in listed}
         for row in known:
             if row.owner != user:
-                self._tokens.delete(row, registered_by_ms=now_ms)
+                self._tokens.delete(row, observed_before_ms=observed_at_ms + 1, registered_by_ms=now_ms)
                 continue
             if isinstance(row, Marker):
                 continue
@@ -236,19 +240,10 @@ def _outdated(phone: Phone | None, user: str, observed_at_ms: int) -> bool:
     return phone is not None and phone.owner != user and phone.observed_at_ms > observed_at_ms
 
 
-def _card(
-    user: str,
-    phone: str,
-    card: ReportedCard,
-    row: Row | None,
-    observed_at_ms: int,
-    now_ms: int,
-    known_tokens: Collection[str | None],
-) -> Card:
+def _card(user: str, phone: str, card: ReportedCard, row: Row | None, observed_at_ms: int, now_ms: int) -> Card:
     """A card that doesn't say which run it is of belongs to the row's run of now; with no row yet, to the first."""
     run = card.run if card.run is not None else (row.run if row else 0)
-    owed = card.token is not None and card.token not in known_tokens
-    return Card(card.activity, phone, card.card, user, run, card.token, observed_at_ms, now_ms, owed)
+    return Card(card.activity, phone, card.card, user, run, card.token, observed_at_ms, now_ms)
 
 
 def _catch_up(card: Card) -> Delivery:

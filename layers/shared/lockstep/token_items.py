@@ -85,7 +85,6 @@ def to_card(item: Item) -> Card:
         token=text(item, "token"),
         observed_at_ms=number(item, "observed_at_ms") or 0,
         registered_at_ms=number(item, "registered_at_ms") or 0,
-        owed=flag(item, "owed") or False,
     )
 
 

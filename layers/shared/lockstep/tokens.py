@@ -1,6 +1,7 @@
 """The tokens table: phones, their cards, start tokens and start markers. `token_items` knows what its items look like."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -71,7 +72,7 @@ class Tokens:
         gone = [name for name, value in values.items() if value is None]
         compared: dict[str, Value] = {"before": before.writes} if before else {}
         condition = "#writes = :before" if before else "attribute_not_exists(audience)"
-        return self._update(phone_key(after.phone), values, gone, condition, compared)
+        return self._update(phone_key(after.phone), values, gone, condition, compared) is not None
 
     def remember_environment(self, phone: str, environment: Environment) -> None:
         """Note where a phone's token was accepted, unless the phone has said so itself by now."""
@@ -85,28 +86,39 @@ class Tokens:
 
     # --- what a phone registers
 
-    def put_card(self, card: Card, *, now_s: int, keeps_run: bool = False) -> bool:
+    def put_card(self, card: Card, *, now_s: int, keeps_run: bool = False) -> Card | None:
         """
-        Store a card, unless what is stored was observed later or its token is known dead; say whether it was stored.
+        Store a card; return it, and whether a catch-up is owed to its token.
 
         Args:
             keeps_run: The run is a guess; what the card was stored with before stays.
+
+        Returns:
+            None if nothing was stored: what stands there was observed later, or the token is known dead.
         """
         values: dict[str, Value] = {"activity": card.activity, "card": card.card, "run": card.run}
-        if card.owed:
-            values["owed"] = True
-        return self._put_token(card_key(card), card, values, now_s + CARD_LIFE_S, keeps=["run"] if keeps_run else [])
+        keeps = ["run"] if keeps_run else []
+        old = self._put_token(card_key(card), card, values, now_s + CARD_LIFE_S, keeps=keeps)
+        if old is None:
+            return None
+        had = to_card(old) if lives(old, now_s) else None
+        unchanged = had is not None and (had.owner, had.token) == (card.owner, card.token)
+        caught_up = unchanged and text(old, "caught_up") == token_hash(card.token or "")
+        return replace(card, owed=card.token is not None and not caught_up)
 
     def caught_up(self, card: Card) -> None:
         """Note that a catch-up for this card's token is queued, unless the token has changed since."""
-        compared: dict[str, Value] = {"stored": card.token}
-        names = {"#token": "token"}
-        self._update(card_key(card), {}, ["owed"], "#token = :stored", compared, names)
+        token = card.token or ""
+        condition = "#token = :stored AND #owner = :owner"
+        values: dict[str, Value] = {"caught_up": token_hash(token)}
+        names = {"#token": "token", "#owner": "owner"}
+        self._update(card_key(card), values, [], condition, {"stored": token, "owner": card.owner}, names=names)
 
     def put_start_token(self, start_token: StartToken, *, now_s: int) -> bool:
         """Store a start token, under the same conditions."""
         values: dict[str, Value] = {"attributes_type": start_token.attributes_type}
-        return self._put_token(start_token_key(start_token), start_token, values, now_s + START_TOKEN_LIFE_S)
+        key = start_token_key(start_token)
+        return self._put_token(key, start_token, values, now_s + START_TOKEN_LIFE_S) is not None
 
     def note_dismissal(self, marker: Marker, *, now_s: int, now_ms: int) -> None:
         """Note that the user swiped a run's card away, unless a start of a later run is noted for them there."""
@@ -121,7 +133,7 @@ class Tokens:
         expires_at_s: int,
         *,
         keeps: Iterable[str] = (),
-    ) -> bool:
+    ) -> Item | None:
         values: dict[str, Value] = {
             "device_key": row.phone,
             "owner": row.owner,
@@ -206,10 +218,10 @@ class Tokens:
     def delete(
         self, row: Card | StartToken | Marker, *, observed_before_ms: int | None = None, registered_by_ms: int
     ) -> None:
-        """Delete a row if it is still its owner's, was registered by then, and was observed before then."""
+        """Delete a row if it is still its owner's, was registered by then, and was observed before then (no marker is)."""
         condition = "#owner = :owner AND registered_at_ms <= :registered"
         values: dict[str, Value] = {"owner": row.owner, "registered": registered_by_ms}
-        if observed_before_ms is not None:
+        if observed_before_ms is not None and not isinstance(row, Marker):
             condition += " AND observed_at_ms < :observed"
             values["observed"] = observed_before_ms
         try:
@@ -259,31 +271,38 @@ class Tokens:
         gone: Iterable[str],
         condition: str,
         compared: Mapping[str, Value],
-        names: Mapping[str, str] | None = None,
         *,
+        names: Mapping[str, str] | None = None,
         keeps: Iterable[str] = (),
-    ) -> bool:
-        """Write an item under a condition; what it `keeps` is only written where there was none."""
+    ) -> Item | None:
+        """
+        Write an item under a condition, and return what stood there, empty if nothing did; None if it wasn't written.
+
+        Args:
+            names: Of the condition, beside those that are written.
+            keeps: What is written only where there was none.
+        """
         kept = {name: value for name, value in values.items() if value is not None}
         to_set = [
             f"#{name} = if_not_exists(#{name}, :{name})" if name in keeps else f"#{name} = :{name}" for name in kept
         ]
         removed = list(gone)
-        update = ("SET " + ", ".join(to_set)) if to_set else ""
+        update = "SET " + ", ".join(to_set)
         try:
-            self._client.update_item(
+            answer = self._client.update_item(
                 TableName=self._table,
                 Key=key,
                 UpdateExpression=update + (" REMOVE " + ", ".join(f"#{name}" for name in removed) if removed else ""),
                 ConditionExpression=condition,
                 ExpressionAttributeNames={f"#{name}": name for name in (*kept, *removed)} | dict(names or {}),
                 ExpressionAttributeValues=arguments({**kept, **compared}),
+                ReturnValues="ALL_OLD",
             )
         except ClientError as error:
             if conflict_item(error) is None:
                 raise
-            return False
-        return True
+            return None
+        return answer.get("Attributes", {})
 
 
 def _marker_values(marker: Marker, *, now_s: int, now_ms: int) -> dict[str, Value]:

@@ -1,0 +1,186 @@
+"""
+Writes openapi.json, for client generators: `PYTHONPATH=layers/shared python -m docs.openapi`.
+
+Routes are the template's and schemas are the models'; here stands only what neither says. Made so that
+swift-openapi-generator reads it: names of our own, and no `anyOf` with null, which it can't express.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from lockstep.http import BODY_MAX_BYTES
+from lockstep.ids import ID_PATTERN
+from lockstep.models import CardRegistration, Report, ReportAnswer, StartTokenRegistration
+
+FILE = Path(__file__).with_name("openapi.json")
+
+# What JavaScript and many JSON readers hold exactly; a bound beyond it is said by `format: int64` alone.
+_EXACT_MAX = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """
+    What an app can ask for.
+
+    Attributes:
+        request: None where there is no body.
+        answer: None where the answer is 204.
+        guests: Whether an activity's guests may not include the user.
+    """
+
+    id: str
+    summary: str
+    request: type[BaseModel] | None = None
+    answer: type[BaseModel] | None = None
+    query: tuple[dict[str, Any], ...] = ()
+    guests: bool = False
+
+
+REASON: dict[str, Any] = {
+    "name": "reason",
+    "in": "query",
+    "required": False,
+    "description": "Whether the user dismissed the card; its run then isn't started again on this phone.",
+    "schema": {"type": "string", "enum": ["dismissed", "ended"]},
+}
+
+OPERATIONS: Mapping[str, Operation] = {
+    "PUT /v1/devices/{device}": Operation(
+        "report", "Tell the phone's whole truth, at launch and foreground", Report, ReportAnswer
+    ),
+    "PUT /v1/devices/{device}/start-tokens/{attributes_type}": Operation(
+        "putStartToken", "Pass on a push-to-start token", StartTokenRegistration
+    ),
+    "PUT /v1/devices/{device}/cards/{card}": Operation(
+        "putCard", "Say that a card exists, and pass on its update token", CardRegistration, guests=True
+    ),
+    "DELETE /v1/devices/{device}/cards/{card}": Operation("removeCard", "Say that a card is gone", query=(REASON,)),
+    "DELETE /v1/devices/{device}": Operation("signOut", "Forget all of this phone"),
+    "DELETE /v1/me": Operation("forgetMe", "Forget all of this user"),
+}
+
+PATH_PARAMETERS: Mapping[str, str] = {
+    "device": "A random UUID that the app makes once and keeps to itself.",
+    "attributes_type": "Name of the Swift struct of the Live Activity's attributes.",
+    "card": "ActivityKit's `Activity.id`.",
+}
+
+REFUSALS: Mapping[int, str] = {
+    400: "The body is not a JSON object.",
+    401: "The request carries no valid token.",
+    403: "The activity's guests don't include the user.",
+    413: f"The body is longer than {BODY_MAX_BYTES} bytes.",
+    422: "A field or an id in the path is wrong.",
+}
+
+ERROR: dict[str, Any] = {
+    "type": "object",
+    "description": "Why a request was refused.",
+    "properties": {
+        "field": {
+            "type": "string",
+            "description": "What is wrong, as a path. Absent where API Gateway answered before Lockstep could.",
+        },
+        "message": {"type": "string"},
+    },
+    "required": ["message"],
+}
+
+
+def document() -> dict[str, Any]:
+    """Return the whole document."""
+    models = [model for one in OPERATIONS.values() for model in (one.request, one.answer) if model]
+    _, schemas = models_json_schema(
+        [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
+    )
+    paths: dict[str, dict[str, Any]] = {}
+    for key, operation in OPERATIONS.items():
+        method, path = key.split(" ")
+        paths.setdefault(path, {})[method.lower()] = _operation(path, operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Lockstep",
+            "version": "1",
+            "description": "Where an app registers its phones. The user is the token's `sub`, and nothing else.",
+        },
+        "security": [{"jwt": []}],
+        "paths": paths,
+        "components": {
+            "schemas": {**_tidy(schemas["$defs"]), "Error": ERROR},
+            "securitySchemes": {"jwt": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def _operation(path: str, operation: Operation) -> dict[str, Any]:
+    parameters = [_path_parameter(name, text) for name, text in PATH_PARAMETERS.items() if f"{{{name}}}" in path]
+    described: dict[str, Any] = {"operationId": operation.id, "summary": operation.summary}
+    if parameters or operation.query:
+        described["parameters"] = [*parameters, *operation.query]
+    if operation.request:
+        described["requestBody"] = {"required": True, "content": _json(operation.request.__name__)}
+    described["responses"] = {
+        "200" if operation.answer else "204": {
+            "description": "Done.",
+            **({"content": _json(operation.answer.__name__)} if operation.answer else {}),
+        }
+    }
+    impossible = {400, 413} if operation.request is None else set()
+    impossible |= set() if operation.guests else {403}
+    impossible |= set() if operation.request or parameters else {422}
+    for status, description in REFUSALS.items():
+        if status not in impossible:
+            described["responses"][str(status)] = {"description": description, "content": _json("Error")}
+    return described
+
+
+def _path_parameter(name: str, description: str) -> dict[str, Any]:
+    schema = {"type": "string", "pattern": ID_PATTERN}
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+
+
+def _json(schema: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+
+
+def _tidy(schema: Any) -> Any:
+    """Say what Pydantic says, in words that client generators understand: absent instead of null, plain bounds."""
+    if isinstance(schema, list):
+        return [_tidy(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "anyOf" in schema:
+        kinds = [kind for kind in schema["anyOf"] if kind != {"type": "null"}]
+        # Every integer is a number.
+        kind = {"type": "number"} if {"type": "number"} in kinds else kinds[0]
+        schema = {**{key: value for key, value in schema.items() if key != "anyOf"}, **kind}
+    if schema.get("type") == "integer":
+        schema = _whole_number(schema)
+    # What is no text or null under these keys is a property of that name.
+    noise = {key for key in ("title", "default") if not isinstance(schema.get(key), dict)}
+    return {key: _tidy(value) for key, value in schema.items() if key not in noise}
+
+
+def _whole_number(schema: dict[str, Any]) -> dict[str, Any]:
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    bounds = {} if above is None else {"minimum": above + 1}
+    bounds |= {"maximum": below - 1} if below is not None and below <= _EXACT_MAX else {}
+    kept = {key: value for key, value in schema.items() if key not in ("exclusiveMinimum", "exclusiveMaximum")}
+    return {**kept, "format": "int64", **bounds}
+
+
+def text() -> str:
+    """Return the document as it stands in the file."""
+    return json.dumps(document(), ensure_ascii=False, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(text())

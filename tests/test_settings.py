@@ -1,0 +1,118 @@
+"""Settings: what is missing or malformed stops the function at its start, with the variable's name."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from lockstep.apns import Environment
+from lockstep.errors import Misconfigured
+from lockstep.settings import PushSettings, RegisterSettings
+from onebox.stack import Stack
+
+REGISTER = {
+    "ACTIVITIES_TABLE": "activities",
+    "TOKENS_TABLE": "tokens",
+    "DELIVERY_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/delivery",
+}
+PUSH = {
+    **REGISTER,
+    "PUBLISH_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/publish",
+    "PUBLISH_DEAD_LETTER_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/publish-dead",
+    "DELIVERY_DEAD_LETTER_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/delivery-dead",
+    "SIGNING_KEY_SECRET": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-a1b2c3",
+    "BUNDLE_ID": "com.example.pizza",
+    "APNS_ENVIRONMENT": "production",
+    "APNS_PRODUCTION_URL": "https://api.push.apple.com",
+    "APNS_SANDBOX_URL": "https://api.sandbox.push.apple.com",
+}
+
+type Kind = type[RegisterSettings | PushSettings]
+
+KINDS: list[tuple[Kind, Mapping[str, str]]] = [(RegisterSettings, REGISTER), (PushSettings, PUSH)]
+NAMED = [(kind, name) for kind, environ in KINDS for name in environ]
+
+
+def all_of(kind: Kind) -> dict[str, str]:
+    return dict(PUSH if kind is PushSettings else REGISTER)
+
+
+def test_settings_are_read_from_their_variables() -> None:
+    register, push = RegisterSettings.from_env(REGISTER), PushSettings.from_env(PUSH)
+
+    assert (register.activities_table, register.tokens_table) == ("activities", "tokens")
+    assert register.delivery_queue_url == push.delivery_queue_url == REGISTER["DELIVERY_QUEUE_URL"]
+    assert push.bundle_id == "com.example.pizza"
+    assert push.apns_environment is Environment.PRODUCTION
+    assert push.apns_ca_file is None
+
+
+@pytest.mark.parametrize(("kind", "environ"), KINDS)
+def test_the_variables_that_settings_name_are_those_they_read(kind: Kind, environ: Mapping[str, str]) -> None:
+    optional = {"APNS_CA_FILE"} if kind is PushSettings else set()
+
+    assert set(kind.VARIABLES) == {*environ, *optional}
+
+
+@pytest.mark.parametrize(("kind", "name"), NAMED)
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_a_missing_variable_is_named(kind: Kind, name: str, value: str | None) -> None:
+    environ = all_of(kind)
+    if value is None:
+        del environ[name]
+    else:
+        environ[name] = value
+
+    with pytest.raises(Misconfigured, match=rf"^{name} is missing$"):
+        kind.from_env(environ)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, "sqs.eu-central-1.amazonaws.com/delivery") for name in PUSH if name.endswith("_URL")),
+        *((name, "ftp://example.com") for name in PUSH if name.endswith("_URL")),
+        *((name, "https://exa mple.com") for name in PUSH if name.endswith("_URL")),
+        ("BUNDLE_ID", "pizza"),
+        ("BUNDLE_ID", "com.example.pizza.push-type.liveactivity"),
+        ("BUNDLE_ID", "com.example.pizza/x"),
+        ("BUNDLE_ID", "com..pizza"),
+        ("APNS_ENVIRONMENT", "Production"),
+        ("APNS_ENVIRONMENT", "development"),
+    ],
+)
+def test_a_malformed_variable_is_named(name: str, value: str) -> None:
+    with pytest.raises(Misconfigured, match=rf"^{name} ") as refused:
+        PushSettings.from_env({**PUSH, name: value})
+
+    assert value not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("local", "counts"),
+    [("true", True), ("false", False), ("", False), ("True", False), ("1", False), (None, False)],
+)
+def test_a_ca_file_of_ones_own_counts_on_one_machine_only(local: str | None, counts: bool) -> None:
+    environ = {**PUSH, "APNS_CA_FILE": "/tmp/ca.pem"}  # noqa: S108  # nobody opens it
+    if local is not None:
+        environ["AWS_SAM_LOCAL"] = local
+
+    assert PushSettings.from_env(environ).apns_ca_file == (environ["APNS_CA_FILE"] if counts else None)
+
+
+def test_an_empty_ca_file_is_none() -> None:
+    assert PushSettings.from_env({**PUSH, "APNS_CA_FILE": "", "AWS_SAM_LOCAL": "true"}).apns_ca_file is None
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "value"),
+    [
+        ("RegisterFunction", "ACTIVITIES_TABLE", None),
+        ("RegisterFunction", "DELIVERY_QUEUE_URL", "delivery"),
+        ("PushFunction", "BUNDLE_ID", None),
+    ],
+)
+def test_a_function_with_bad_settings_does_not_start(stack: Stack, function: str, name: str, value: str | None) -> None:
+    container = stack.container(function, **{name: value})
+
+    with pytest.raises(Misconfigured, match=name):
+        container.load()
