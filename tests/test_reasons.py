@@ -1,0 +1,89 @@
+"""The table of reasons, row by row, and what is made of a reason that isn't in it."""
+
+import pytest
+
+from lockstep.reasons import REASONS, Remedy, remedy_for
+
+# Apple's table ("Handling notification responses from APNs"), and what we do.
+TABLE = [
+    (400, "BadCollapseId", Remedy.REFUSE),
+    (400, "BadDeviceToken", Remedy.OTHER_ENVIRONMENT),
+    (400, "BadExpirationDate", Remedy.REFUSE),
+    (400, "BadMessageId", Remedy.REFUSE),
+    (400, "BadPriority", Remedy.REFUSE),
+    (400, "BadTopic", Remedy.STOP_AND_ALARM),
+    (400, "DeviceTokenNotForTopic", Remedy.REFUSE),
+    (400, "DuplicateHeaders", Remedy.REFUSE),
+    (400, "IdleTimeout", Remedy.RETRY),
+    (400, "InvalidPushType", Remedy.REFUSE),
+    (400, "MissingDeviceToken", Remedy.REFUSE),
+    (400, "MissingTopic", Remedy.REFUSE),
+    (400, "PayloadEmpty", Remedy.REFUSE),
+    (400, "TopicDisallowed", Remedy.STOP_AND_ALARM),
+    (403, "BadCertificate", Remedy.STOP_AND_ALARM),
+    (403, "BadCertificateEnvironment", Remedy.STOP_AND_ALARM),
+    (403, "ExpiredProviderToken", Remedy.NEW_PROVIDER_TOKEN),
+    (403, "Forbidden", Remedy.STOP_AND_ALARM),
+    (403, "InvalidProviderToken", Remedy.STOP_AND_ALARM),
+    (403, "MissingProviderToken", Remedy.STOP_AND_ALARM),
+    (403, "UnrelatedKeyIdInToken", Remedy.RETRY),
+    (403, "BadEnvironmentKeyIdInToken", Remedy.STOP_AND_ALARM),
+    (403, "BadEnvironmentKeyInToken", Remedy.STOP_AND_ALARM),
+    (404, "BadPath", Remedy.REFUSE),
+    (405, "MethodNotAllowed", Remedy.REFUSE),
+    (410, "ExpiredToken", Remedy.FORGET_TOKEN),
+    (410, "Unregistered", Remedy.FORGET_TOKEN),
+    (413, "PayloadTooLarge", Remedy.REFUSE),
+    (429, "TooManyProviderTokenUpdates", Remedy.RETRY),
+    (429, "TooManyRequests", Remedy.RETRY),
+    (500, "InternalServerError", Remedy.RETRY),
+    (503, "ServiceUnavailable", Remedy.RETRY),
+    (503, "Shutdown", Remedy.RETRY),
+]
+
+
+@pytest.mark.parametrize(("status", "reason", "remedy"), TABLE)
+def test_each_reason_has_apples_status_and_our_remedy(status: int, reason: str, remedy: Remedy) -> None:
+    assert REASONS[reason].status == status
+    assert remedy_for(status, reason) is remedy
+    assert REASONS[reason].meaning.endswith(".")
+
+
+def test_there_is_no_reason_that_apple_does_not_have() -> None:
+    assert set(REASONS) == {reason for _, reason, _ in TABLE}
+
+
+def test_these_reasons_leave_their_connection() -> None:
+    assert {name for name, reason in REASONS.items() if reason.reconnects} == {
+        "IdleTimeout",
+        "Shutdown",
+        "ExpiredProviderToken",
+        "UnrelatedKeyIdInToken",
+        "InvalidProviderToken",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [
+        (400, Remedy.REFUSE),
+        (402, Remedy.REFUSE),
+        (403, Remedy.STOP_AND_ALARM),
+        (404, Remedy.REFUSE),
+        (409, Remedy.REFUSE),
+        (410, Remedy.FORGET_TOKEN),
+        (411, Remedy.REFUSE),
+        (428, Remedy.REFUSE),
+        (429, Remedy.RETRY),
+        (430, Remedy.REFUSE),
+        (499, Remedy.REFUSE),
+        (500, Remedy.RETRY),
+        (599, Remedy.RETRY),
+    ],
+)
+def test_a_reason_we_do_not_know_is_judged_by_its_status(status: int, remedy: Remedy) -> None:
+    assert remedy_for(status, "SomethingNew") is remedy
+
+
+def test_a_reason_we_know_counts_more_than_its_status() -> None:
+    assert remedy_for(400, "Unregistered") is Remedy.FORGET_TOKEN
