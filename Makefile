@@ -12,7 +12,7 @@ SAM := .venv/sam.stamp
 SAM_HOME := .venv/sam/home
 SAM_CLI := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/$(SAM_HOME)" PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/sam/bin/sam
 
-.PHONY: help demo up test check format build pins clean
+.PHONY: help demo up test check format build pins openapi clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ pins: $(DEV) ## Pin the newest versions of the dependencies
 # No addresses in the pins: whoever installs has an index of their own.
 PIN := CUSTOM_COMPILE_COMMAND="make pins" .venv/bin/pip-compile --quiet --upgrade --strip-extras --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --annotation-style line
+
+openapi: $(DEV) ## Write docs/openapi.json anew from the code
+	PYTHONPATH=layers/shared .venv/bin/python -m docs.openapi > /dev/null
 
 clean: ## Remove all that the targets made
 	rm -rf .venv .aws-sam .local .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -17,6 +17,9 @@ from onebox.stack import LOCAL, Stack
 _ENDPOINTS = "endpoints.json"
 _ENVIRONMENTS = "env.json"
 
+# How soon a signal to stop is heard.
+_LOOK_S = 0.5
+
 
 def up(ports: Ports, local: Path) -> None:
     """Start the stack, say where it is, and stay until interrupted."""
@@ -36,7 +39,9 @@ def up(ports: Ports, local: Path) -> None:
                     print(f"{name:18} {url}")
             print(f"{'logs':18} {local / 'logs'}")
             print("Ctrl-C stops it.", flush=True)
-            stop.wait()
+            # The system may hand the signal to any thread, and only this one runs Python's handler: it must wake up to do so.
+            while not stop.wait(_LOOK_S):
+                pass
         finally:
             _remove(files)
 

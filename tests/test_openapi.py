@@ -29,7 +29,7 @@ def operations() -> dict[str, dict[str, Any]]:
 
 
 def test_the_file_is_what_the_code_makes() -> None:
-    assert FILE.read_text() == text(), "run `PYTHONPATH=layers/shared python -m docs.openapi`"
+    assert FILE.read_text() == text(), "run `make openapi`"
     assert document() == DOCUMENT
 
 

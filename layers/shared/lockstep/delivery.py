@@ -94,8 +94,8 @@ class Forgetting:
     Attributes:
         phone: Only on this phone; None for all of the owner's phones.
         up_to_ms: What was registered by then (our clock); later registrations stay.
-        observed_before_ms: What was observed before then (the phone's clock); None for whenever. What was observed later is of
-            a request that takes the phone back, and may not have got as far as the phone yet.
+        observed_before_ms: What was observed before then (the phone's clock); None for whenever. What was observed later
+            belongs to a request that takes the phone back, and may not have got as far as the phone yet.
     """
 
     owner: str

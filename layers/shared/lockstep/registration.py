@@ -6,7 +6,7 @@ sees a new row, or the catch-up that is queued after it does. A request that die
 repetition: a card with a new token is owed its catch-up until that is queued.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from lockstep import forgetting
@@ -77,6 +77,7 @@ class Registration:
             lists_start_tokens=report.start_tokens is not None,
         )
         if not owned:
+            self._withdraw([*cards, *start_tokens])
             return []
         self._tidy(user, known, [*cards, *start_tokens], report, observed_at_ms, now_ms)
 
@@ -107,7 +108,9 @@ class Registration:
             return
         start_token = StartToken(user, phone, attributes_type, request.token, observed_at_ms, now_ms)
         stored = self._tokens.put_start_token(start_token, now_s=now_ms // 1000)
-        if self._own(phone, user, observed_at_ms) and stored:
+        if not self._own(phone, user, observed_at_ms):
+            self._withdraw([start_token])
+        elif stored:
             wanting = self._activities.wanting(user, now_s=now_ms // 1000)
             self._queue.send(
                 (Delivery(row.activity, Audience.STARTS, phones=(phone,)), START_GRACE_S)
@@ -132,7 +135,9 @@ class Registration:
         reported = ReportedCard(card=card, activity=request.activity, run=request.run, token=request.token)
         shown = _card(user, phone, reported, row, observed_at_ms, now_ms)
         stored = self._tokens.put_card(shown, now_s=now_ms // 1000, keeps_run=request.run is None)
-        if self._own(phone, user, observed_at_ms) and stored and stored.owed:
+        if not self._own(phone, user, observed_at_ms):
+            self._withdraw([shown])
+        elif stored and stored.owed:
             self._queue.send([(_catch_up(stored), 0)])
             self._tokens.caught_up(stored)
 
@@ -210,6 +215,11 @@ class Registration:
                     )
                 return True
         raise TimeoutError("the phone changes all the time")
+
+    def _withdraw(self, rows: Iterable[Card | StartToken]) -> None:
+        """Take back what we wrote for a phone that became another's, or nobody's, meanwhile."""
+        for row in rows:
+            self._tokens.delete(row, observed_before_ms=row.observed_at_ms + 1, registered_by_ms=row.registered_at_ms)
 
     def _tidy(
         self,
