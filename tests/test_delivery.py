@@ -70,7 +70,9 @@ def test_a_delivery_to_an_audiences_end_serves_the_whole_audience() -> None:
     assert not Delivery("order-42", phones=("f0" * 16,)).whole
 
 
-@pytest.mark.parametrize(("attempt", "nominal_s"), [(0, 1), (1, 2), (2, 4), (8, 256), (9, 512), (10, 900), (60, 900)])
+@pytest.mark.parametrize(
+    ("attempt", "nominal_s"), [(0, 1), (1, 2), (2, 4), (8, 256), (9, 512), (10, 900), (60, 900), (10**9, 900)]
+)
 def test_retries_back_off_to_a_quarter_of_an_hour_give_or_take_a_quarter(attempt: int, nominal_s: int) -> None:
     delays = {retry_delay_s(attempt) for _ in range(200)}
 

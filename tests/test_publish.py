@@ -46,6 +46,12 @@ def without(body: dict[str, Any], key: str) -> dict[str, Any]:
         (start("order-42", "ana", aps={"attributes-type": "Order Attributes"}), "aps.attributes-type", "Swift struct"),
         (start("order-42", "ana", aps={"attributes": {"activity": "order-43"}}), "aps.attributes.activity", "order-42"),
         (start("order-42", "ana", aps={"attributes": {"run": 1}}), "aps.attributes.run", "Lockstep"),
+        (start(aps={"content-state": {"text": "x" * 5000}}), "aps", "bytes long"),
+        (
+            {"activity": "order-42", "aps": {"event": "start", "attributes": {"x": "y" * 4100}}},
+            "aps.attributes",
+            "longer",
+        ),
         (update(aps={"stale-date": NOW_MS}), "aps.stale-date", "milliseconds"),
         (end(aps={"dismissal-date": NOW_MS}), "aps.dismissal-date", "milliseconds"),
         (update(aps={"stale-date": "2026-11-23T21:00:00Z"}), "aps.stale-date", "Unix seconds"),

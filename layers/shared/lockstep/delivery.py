@@ -138,13 +138,18 @@ def read_body(text: str) -> Delivery | Forgetting:
 
 def retry_delay_s(attempt: int) -> int:
     """Say how long the retry after this attempt waits: 1, 2, 4 … 900 s, give or take 25 %, so that retries spread."""
-    nominal = min(1 << attempt, _RETRY_MAX_S)
+    nominal = _nominal_s(attempt)
     return min(max(1, round(nominal * random.uniform(0.75, 1.25))), _RETRY_MAX_S)  # noqa: S311  # jitter, not a secret
 
 
 def waited_s(attempt: int) -> int:
     """Say how long after the first attempt this one comes, jitter aside."""
-    return sum(min(1 << n, _RETRY_MAX_S) for n in range(attempt))
+    return sum(_nominal_s(n) for n in range(min(attempt, 1000)))
+
+
+def _nominal_s(attempt: int) -> int:
+    # Past some ten attempts the longest wait is reached, and no power of a stranger's number is taken.
+    return min(1 << min(attempt, 10), _RETRY_MAX_S)
 
 
 def _count(value: Json) -> int:

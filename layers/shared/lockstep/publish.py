@@ -8,7 +8,7 @@ from lockstep import aps
 from lockstep.envelope import Message
 from lockstep.errors import InvalidInput
 from lockstep.ids import is_id, is_user
-from lockstep.json_values import Json, JsonObject, canonical
+from lockstep.json_values import Json, JsonObject, canonical, compact
 from lockstep.payload import DEVICE_BODY_MAX_BYTES, end_body, start_body, update_body
 from lockstep.row import Register, Registers, Row, Version
 
@@ -134,10 +134,12 @@ def _priority(priority: Json) -> JsonObject:
 def _check_size(publish: Publish, start: JsonObject | None) -> None:
     row = Row(publish.activity, publish.registers, run=_RUN, timestamp_s=_TIMESTAMP_S)
     bodies = {
-        "start": start_body(row) if start is not None and publish.users else None,
+        "start": start_body(row) if start is not None else None,
         "update": update_body(row, ring=start is None and publish.registers.alert is not None),
         "end": end_body(row, ring=True) if publish.registers.end else None,
     }
+    if len(compact((start or {}).get("attributes")).encode()) > DEVICE_BODY_MAX_BYTES:
+        raise InvalidInput("aps.attributes", f"are longer than the {DEVICE_BODY_MAX_BYTES} bytes of a push")
     for event, body in bodies.items():
         if body is not None and len(body) > DEVICE_BODY_MAX_BYTES:
             raise InvalidInput(
