@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from lockstep.apns import Accepted, Environment, Outcome, Push, Rejected, Unanswered
-from lockstep.engine import IDLE_S, TRIES_MAX, Engine
+from lockstep.connection import IDLE_S
+from lockstep.engine import TRIES_MAX, Engine
 from lockstep.provider_token import GRID_S, ProviderToken, SigningKey
 from lockstep.reasons import Remedy
 from onebox.apns.simulator import ApnsSimulator, Fault

@@ -15,6 +15,7 @@ WORLDLY = {
     "activities",
     "batch",
     "commit",
+    "connection",
     "curl_handle",
     "deliver",
     "engine",
