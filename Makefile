@@ -12,10 +12,10 @@ SAM := .venv/sam.stamp
 SAM_HOME := .venv/sam/home
 SAM_CLI := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/$(SAM_HOME)" PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/sam/bin/sam
 
-.PHONY: help demo up test check format build pins openapi clean
+.PHONY: help demo up test check format build key redrive pins openapi clean
 
 help: ## Say what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: $(DEV) ## Play one order on simulated iPhones, and check it
 	.venv/bin/python -m onebox demo
@@ -48,6 +48,12 @@ pins: $(DEV) ## Pin the newest versions of the dependencies
 # No addresses in the pins: whoever installs has an index of their own.
 PIN := CUSTOM_COMPILE_COMMAND="make pins" .venv/bin/pip-compile --quiet --upgrade --strip-extras --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --annotation-style line
+
+key: $(DEV) ## Put the APNs key into a stack: make key P8=AuthKey_X.p8 KEY_ID=X TEAM_ID=Y STACK=lockstep
+	@PYTHONPATH=layers/shared .venv/bin/python -m ops.key --p8 "$(P8)" --key-id "$(KEY_ID)" --team-id "$(TEAM_ID)" --stack "$(STACK)"
+
+redrive: $(DEV) ## Send a stack's dead letters through once more: make redrive STACK=lockstep
+	@PYTHONPATH=layers/shared .venv/bin/python -m ops.redrive --stack "$(STACK)"
 
 openapi: $(DEV) ## Write docs/openapi.json anew from the code
 	PYTHONPATH=layers/shared .venv/bin/python -m docs.openapi > /dev/null

@@ -3,8 +3,6 @@
 import json
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +10,9 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore import xform_name
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import BaseModel
 
 from lockstep.models import CardRegistration, Report, ReportAnswer, StartTokenRegistration
-from lockstep.provider_token import SigningKey
 from lockstep.telemetry import Count
 from tests.messages import read
 
@@ -50,7 +45,7 @@ def of(program: str) -> list[list[str]]:
 
 
 def test_every_command_is_of_a_kind_that_is_checked_here() -> None:
-    assert {words[0] for words in commands()} == {"make", "sam", "python3", "aws", "rm"}
+    assert {words[0] for words in commands()} == {"make", "sam", "aws"}
 
 
 def test_every_make_target_exists() -> None:
@@ -70,21 +65,6 @@ def test_every_aws_command_and_option_exists() -> None:
         shape = model.operation_model(operations[command]).input_shape
         assert shape is not None
         assert {xform_name(name, "-") for name in shape.members} >= {o[2:] for o in options if o.startswith("--")}
-
-
-def test_the_command_that_packs_the_key_makes_what_push_reads(tmp_path: Path) -> None:
-    [words] = of("python3")
-    key = ec.generate_private_key(ec.SECP256R1())
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (tmp_path / "AuthKey_KEYID12345.p8").write_bytes(pem)
-    assert words[-2:] == [">", "key.json"]
-
-    packed = subprocess.run(
-        [sys.executable, *words[1:-2]], cwd=tmp_path, check=True, capture_output=True, text=True
-    ).stdout
-
-    signing_key = SigningKey.from_json(packed)
-    assert (signing_key.team_id, signing_key.key_id) == ("TEAMID1234", "KEYID12345")
 
 
 def parsed() -> list[dict[str, Any]]:

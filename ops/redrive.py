@@ -1,0 +1,78 @@
+"""
+`make redrive`: send a stack's dead letters through once more, each in its own place in time.
+
+SQS's own redrive gives a message a new id and a new time, so the oldest state would become the newest; and it returns
+messages that push dead-lettered itself only to a queue named explicitly. Here each message goes back with the moment at
+which it was first sent, so that a state that was superseded meanwhile stays superseded.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import boto3
+
+from lockstep.envelope import PUBLISHED_AT
+from lockstep.errors import LockstepError
+from ops.stack import output
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+# Longer than a message takes to be sent on; what is left over from a run that died is visible again after it.
+_HOLD_S = 60
+
+QUEUES = {
+    "PublishDeadLetterQueueUrl": "PublishQueueUrl",
+    "DeliveryDeadLetterQueueUrl": "DeliveryQueueUrl",
+}
+
+
+def redrive(sqs: "SQSClient", dead_letters: str, destination: str) -> int:
+    """Move all messages of a dead-letter queue to a queue; returns how many. A message may arrive twice, never not at all."""
+    moved = 0
+    while messages := sqs.receive_message(
+        QueueUrl=dead_letters,
+        MaxNumberOfMessages=10,
+        VisibilityTimeout=_HOLD_S,
+        MessageSystemAttributeNames=["SentTimestamp"],
+        MessageAttributeNames=[PUBLISHED_AT],
+    ).get("Messages"):
+        for message in messages:
+            sqs.send_message(
+                QueueUrl=destination,
+                MessageBody=message["Body"],
+                MessageAttributes={PUBLISHED_AT: {"DataType": "Number", "StringValue": _first_sent_at_ms(message)}},
+            )
+            sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=message["ReceiptHandle"])
+            moved += 1
+    return moved
+
+
+def _first_sent_at_ms(message: "MessageTypeDef") -> str:
+    """Push's own dead letters carry it; one that SQS moved after a crash kept its SentTimestamp."""
+    attributes = message.get("MessageAttributes") or {}
+    carried = attributes[PUBLISHED_AT].get("StringValue") if PUBLISHED_AT in attributes else None
+    return carried or message["Attributes"]["SentTimestamp"]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="make redrive", description="Send a stack's dead letters through once more.")
+    parser.add_argument("--stack", required=True, help="the stack's name")
+    given = parser.parse_args(arguments)
+    sqs, stacks = boto3.client("sqs"), boto3.client("cloudformation")
+    try:
+        for source, destination in QUEUES.items():
+            moved = redrive(sqs, output(stacks, given.stack, source), output(stacks, given.stack, destination))
+            print(f"{moved} messages of {source.removesuffix('Url')} sent to {destination.removesuffix('Url')}")
+    except LockstepError as error:
+        print(f"make redrive: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,155 @@
+"""What an operator does to a deployed stack, against moto."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from lockstep.provider_token import SigningKey
+from onebox.aws import ENVIRONMENT
+from onebox.environment import variables
+from onebox.stack import Stack
+from ops import key, redrive
+from tests.messages import START_APS, update
+from tests.pushing import ORDER, minutes, say, settle, started
+
+
+@pytest.fixture(autouse=True)
+def _account(stack: Stack) -> Iterator[None]:
+    """Let boto3 find the account on this machine, as an operator's profile does."""
+    with variables({**ENVIRONMENT, "AWS_ENDPOINT_URL": stack.aws.url}):
+        yield
+
+
+@pytest.fixture
+def deployed(stack: Stack) -> Iterator[tuple[str, str]]:
+    """Deploy a stack that has the outputs of ours; returns its name and its secret."""
+    import boto3
+
+    secret = stack.aws.secrets.create_secret(Name="deployed")["ARN"]
+    outputs = {"SigningKeyArn": secret} | {f"{name}Url": url for name, url in stack.aws.queues.items()}
+    template = {
+        "Resources": {"Nothing": {"Type": "AWS::SQS::Queue"}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+    client = boto3.client("cloudformation", endpoint_url=stack.aws.url)
+    client.create_stack(StackName="deployed", TemplateBody=json.dumps(template))
+    yield "deployed", secret
+    client.delete_stack(StackName="deployed")
+    stack.aws.secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
+
+
+def p8(path: Path, private: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> Path:
+    path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path
+
+
+def put_key(file: Path, stack: str, *, key_id: str = "KEYID12345", team_id: str = "TEAMID1234") -> int:
+    return key.main(["--p8", str(file), "--key-id", key_id, "--team-id", team_id, "--stack", stack])
+
+
+def test_a_key_is_put_where_push_reads_it_and_never_printed(
+    stack: Stack, deployed: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, secret = deployed
+    file = p8(tmp_path / "AuthKey_KEYID12345.p8", ec.generate_private_key(ec.SECP256R1()))
+
+    assert put_key(file, name) == 0
+
+    text = stack.aws.secrets.get_secret_value(SecretId=secret)["SecretString"]
+    assert SigningKey.from_json(text) == SigningKey("TEAMID1234", "KEYID12345", file.read_text())
+    printed = capsys.readouterr()
+    assert "PRIVATE" not in printed.out + printed.err
+    assert file.read_text().splitlines()[1] not in printed.out + printed.err
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"key_id": "KEYID1234"}, "key_id"),
+        ({"team_id": "teamid1234"}, "team_id"),
+        ({"stack": "no-such-stack"}, "STACK"),
+        ({"file": "rsa"}, "P-256"),
+        ({"file": "p384"}, "P-256"),
+        ({"file": "text"}, "private key"),
+        ({"file": "none"}, "P8"),
+    ],
+    ids=str,
+)
+def test_what_is_no_key_is_refused_and_nothing_is_put(
+    stack: Stack,
+    deployed: tuple[str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: dict[str, str],
+    words: str,
+) -> None:
+    name, secret = deployed
+    files = {
+        "": p8(tmp_path / "good.p8", ec.generate_private_key(ec.SECP256R1())),
+        "rsa": p8(tmp_path / "rsa.p8", rsa.generate_private_key(65537, 2048)),
+        "p384": p8(tmp_path / "p384.p8", ec.generate_private_key(ec.SECP384R1())),
+        "text": tmp_path / "text.p8",
+        "none": tmp_path / "none.p8",
+    }
+    files["text"].write_text("not a key")
+    ids = {part: change[part] for part in ("key_id", "team_id") if part in change}
+
+    assert put_key(files[change.get("file", "")], change.get("stack", name), **ids) == 1
+
+    printed = capsys.readouterr().err
+    assert words in printed
+    assert "BEGIN" not in printed
+    with pytest.raises(stack.aws.secrets.exceptions.ResourceNotFoundException):
+        stack.aws.secrets.get_secret_value(SecretId=secret)
+
+
+def test_a_redriven_state_that_was_superseded_meanwhile_stays_superseded(
+    stack: Stack, deployed: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Dead-lettered by push itself: the place in time is an attribute."""
+    name, _ = deployed
+    [ana] = started(stack, "ana")
+    say(stack, update(minutes=9), sent_at_ms=int(time.time() * 1000))
+    old = {"published_at_ms": str(int(time.time() * 1000) - 60_000), "reason": "failed 4 times"}
+    stack.queues.send("PublishDeadLetterQueue", update(minutes=20), attributes=old)
+
+    assert redrive.main(["--stack", name]) == 0
+    settle(stack)
+
+    assert minutes(ana) == 9
+    assert stack.queues.count("PublishDeadLetterQueue") == 0
+    assert "1 messages of PublishDeadLetterQueue sent to PublishQueue" in capsys.readouterr().out
+
+
+def test_a_redriven_message_that_sqs_put_aside_keeps_the_time_it_was_sent(stack: Stack) -> None:
+    """Dead-lettered by SQS after crashes: it carries no attribute of ours."""
+    [ana] = started(stack, "ana")
+    stack.queues.send("PublishDeadLetterQueue", {"activity": ORDER, "aps": {**START_APS, "event": "update"}})
+    time.sleep(0.005)  # SQS stamps whole milliseconds
+    say(stack, update(minutes=9), sent_at_ms=int(time.time() * 1000))
+
+    moved = redrive.redrive(stack.aws.sqs, stack.aws.queues["PublishDeadLetterQueue"], stack.aws.queues["PublishQueue"])
+    settle(stack)
+
+    assert moved == 1
+    assert minutes(ana) == 9
+
+
+def test_a_message_that_was_never_delivered_is_delivered_by_its_redrive(stack: Stack) -> None:
+    [ana] = started(stack, "ana")
+    stack.queues.send("PublishDeadLetterQueue", update(minutes=4), attributes={"reason": "failed 4 times"})
+
+    redrive.redrive(stack.aws.sqs, stack.aws.queues["PublishDeadLetterQueue"], stack.aws.queues["PublishQueue"])
+    settle(stack)
+
+    assert minutes(ana) == 4
+
+
+def test_an_unknown_stack_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert redrive.main(["--stack", "no-such-stack"]) == 1
+    assert "no-such-stack" in capsys.readouterr().err
