@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lockstep.errors import InvalidInput, LockstepError
 from lockstep.provider_token import SigningKey
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         put(
             boto3.client("secretsmanager"), output(boto3.client("cloudformation"), given.stack, "SigningKeyArn"), secret
         )
-    except LockstepError as error:
+    except (LockstepError, BotoCoreError, ClientError) as error:
         print(f"make key: {error}", file=sys.stderr)
         return 1
     print(f"Key {given.key_id} of team {given.team_id} is in the secret of {given.stack}. No deploy needs to follow.")

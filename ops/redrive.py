@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lockstep.envelope import PUBLISHED_AT
 from lockstep.errors import LockstepError
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
         for source, destination in QUEUES.items():
             moved = redrive(sqs, output(stacks, given.stack, source), output(stacks, given.stack, destination))
             print(f"{moved} messages of {source.removesuffix('Url')} sent to {destination.removesuffix('Url')}")
-    except LockstepError as error:
+    except (LockstepError, BotoCoreError, ClientError) as error:
         print(f"make redrive: {error}", file=sys.stderr)
         return 1
     return 0
