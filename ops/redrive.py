@@ -64,8 +64,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make redrive", description="Send a stack's dead letters through once more.")
     parser.add_argument("--stack", required=True, help="the stack's name")
     given = parser.parse_args(arguments)
-    sqs, stacks = boto3.client("sqs"), boto3.client("cloudformation")
     try:
+        sqs, stacks = boto3.client("sqs"), boto3.client("cloudformation")
         for source, destination in QUEUES.items():
             moved = redrive(sqs, output(stacks, given.stack, source), output(stacks, given.stack, destination))
             print(f"{moved} messages of {source.removesuffix('Url')} sent to {destination.removesuffix('Url')}")
