@@ -8,6 +8,7 @@ import pytest
 
 from lockstep.apns import Environment, Push
 from lockstep.delivery import Audience, Delivery
+from lockstep.payload import end_body
 from lockstep.phones import Card, Marker, Phone, StartToken
 from lockstep.plan import Plan, collapse_id_of
 from lockstep.row import Row
@@ -98,6 +99,26 @@ def test_an_older_alert_that_does_not_fit_beside_a_newer_state_is_left_out() -> 
 
     assert "alert" not in body
     assert len(body["content-state"]["text"]) == 3000
+
+
+def test_an_end_that_does_not_fit_beside_the_state_still_ends_the_card() -> None:
+    row = row_of(update(aps={"content-state": {"text": "y" * 3000}}), end(aps={"new-in-ios-30": "x" * 3000}))
+
+    for from_revision in (0, None):
+        assert said(plan(row, from_revision=from_revision).of_card(CARD, PHONE, None)) == {
+            "timestamp": NOW_S,
+            "event": "end",
+        }
+
+
+def test_a_late_end_that_is_full_goes_without_a_dismissal_date_of_ours() -> None:
+    row = row_of(end(aps={"content-state": {"text": "y" * 4010}}))
+    assert len(end_body(row, ring=False)) <= 4096 < len(end_body(row, ring=False, dismissal_date_s=NOW_S))
+
+    body = said(plan(row, from_revision=None).of_card(CARD, PHONE, None))
+
+    assert "dismissal-date" not in body
+    assert len(body["content-state"]["text"]) == 4010
 
 
 def test_a_catch_up_says_nothing_to_a_card_whose_own_start_carried_the_state() -> None:

@@ -161,11 +161,17 @@ class Plan:
 
     @cached_property
     def _end(self) -> bytes | None:
-        return _fitting(end_body(self.row, ring=ring) for ring in (self._rings, False))
+        return _fitting([*(end_body(self.row, ring=ring) for ring in (self._rings, False)), self._bare_end])
 
     @cached_property
     def _late_end(self) -> bytes | None:
-        return end_body(self.row, ring=False, dismissal_date_s=late_dismissal_s(self.row))
+        late = end_body(self.row, ring=False, dismissal_date_s=late_dismissal_s(self.row))
+        return _fitting([late, end_body(self.row, ring=False), self._bare_end])
+
+    @property
+    def _bare_end(self) -> bytes:
+        """Where end and state don't fit together, the card ends with what it shows."""
+        return compact({"aps": {"timestamp": self.row.timestamp_s, "event": "end"}}).encode()
 
     @cached_property
     def _end_of_earlier_run(self) -> bytes:
