@@ -87,10 +87,20 @@ class Settlement:
         delivery = self._plan.delivery
         messages: list[tuple[Delivery, int]] = []
         for audience, phones in self._retry.items():
-            if phones and self._in_time(audience):
-                self._telemetry.count(Count.RETRIED, len(phones))
-                again = replace(delivery, audience=audience, attempt=delivery.attempt + 1)
-                messages += [(part, retry_delay_s(delivery.attempt)) for part in _split(again, phones)]
+            if not phones:
+                continue
+            if not self._in_time(audience):
+                self._telemetry.log.warning(
+                    "given up: past the push's expiration",
+                    correlation_id=self._correlation_id,
+                    activity=delivery.activity,
+                    audience=audience.value,
+                    phones=len(phones),
+                )
+                continue
+            self._telemetry.count(Count.RETRIED, len(phones))
+            again = replace(delivery, audience=audience, attempt=delivery.attempt + 1)
+            messages += [(part, retry_delay_s(delivery.attempt)) for part in _split(again, phones)]
         for audience, phones in self._stopped.items():
             messages += [(part, STOPPED_DELAY_S) for part in _split(replace(delivery, audience=audience), phones)]
         return messages
