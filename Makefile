@@ -41,7 +41,7 @@ build: $(DEV) $(SAM) ## Build what `sam deploy` uploads
 	$(SAM_CLI) build
 
 pins: $(DEV) ## Pin the newest versions of the dependencies
-	$(PIN) --output-file layers/dependencies/requirements.txt layers/dependencies/requirements.in
+	$(PIN) --output-file layers/dependencies/requirements.txt requirements/layer.in
 	$(PIN) --output-file requirements/dev.txt requirements/dev.in
 	$(PIN) --output-file requirements/sam.txt requirements/sam.in
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from lockstep.errors import Misconfigured
 from lockstep.key_source import KeySource
@@ -78,11 +80,29 @@ def test_a_key_that_changed_is_seen_without_a_deploy(secret: Secret) -> None:
     assert secret.keys.get().private_key == json.loads(new.secret())["private_key"]
 
 
-@pytest.mark.parametrize(("text", "words"), [("what?", "not JSON"), ("{}", "team_id"), ("[]", "object")])
+def of_curve(curve: ec.EllipticCurve) -> str:
+    """Return a secret whose key is of a curve."""
+    pem = ec.generate_private_key(curve).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return json.dumps({"team_id": "TEAM123456", "key_id": "KEY1234567", "private_key": pem.decode()})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("what?", "not JSON"),
+        ("{}", "team_id"),
+        ("[]", "object"),
+        (json.dumps({"team_id": "TEAM123456", "key_id": "KEY1234567", "private_key": "hush"}), "not the PEM"),
+        (of_curve(ec.SECP384R1()), "not a P-256 key"),
+    ],
+    ids=lambda value: value[:20],
+)
 def test_a_secret_that_is_no_key_says_so_and_a_better_one_is_found(secret: Secret, text: str, words: str) -> None:
     secret.put(text)
-    with pytest.raises(Misconfigured, match=words):
+    with pytest.raises(Misconfigured, match=words) as refused:
         secret.keys.get()
+    assert text not in str(refused.value)
+    assert "hush" not in str(refused.value)
 
     made = LocalSigningKey.fresh()
     secret.put(made.secret())

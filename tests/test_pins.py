@@ -23,7 +23,7 @@ def pins(path: str) -> dict[str, str]:
 
 
 def test_the_layer_holds_exact_versions_of_all_that_was_asked_for_and_no_boto3() -> None:
-    asked = (ROOT / "layers/dependencies/requirements.in").read_text().splitlines()
+    asked = (ROOT / "requirements/layer.in").read_text().splitlines()
     held = pins(LAYER)
 
     assert {line for line in asked if not line.startswith("#")} <= set(held)
@@ -40,3 +40,8 @@ def test_tests_run_with_the_versions_that_are_deployed() -> None:
 def test_pins_say_no_address(path: str) -> None:
     assert pins(path)
     assert "://" not in (ROOT / path).read_text()
+
+
+def test_the_layer_gets_its_pins_and_nothing_beside_them() -> None:
+    """`sam build` packs whatever lies there."""
+    assert [path.name for path in (ROOT / LAYER).parent.iterdir()] == ["requirements.txt"]

@@ -1,5 +1,9 @@
 """What we send over SQS, against moto."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import pytest
 
 from lockstep.delivery import Audience, Delivery, Forgetting, read_body
@@ -63,8 +67,55 @@ def test_any_number_of_deliveries_is_sent_in_tens(stack: Stack, delivery_queue: 
     assert stack.queues.count("DeliveryQueue") == 24, "one of them waits"
 
 
-def test_a_message_that_sqs_does_not_take_is_an_error(delivery_queue: DeliveryQueue) -> None:
-    too_long = Delivery("order-42", phones=tuple("f" * 32 for _ in range(40_000)))
+@pytest.mark.parametrize(("delay_s", "waits_s"), [(0, 0), (1, 1), (899, 899), (900, 900), (901, 900), (7200, 900)])
+def test_no_delivery_waits_longer_than_sqs_lets_it(
+    stack: Stack, delivery_queue: DeliveryQueue, delay_s: int, waits_s: int
+) -> None:
+    asked: list[int] = []
 
-    with pytest.raises(Exception, match=r"BatchRequestTooLong|did not take|InvalidParameterValue|longer"):
-        delivery_queue.send([(too_long, 0)])
+    with heard(stack, "provide-client-params.sqs.SendMessageBatch") as calls:
+        delivery_queue.send([(Delivery("order-42"), delay_s)])
+
+    for call in calls:
+        asked += [entry["DelaySeconds"] for entry in call["params"]["Entries"]]
+    assert asked == [waits_s]
+
+
+def test_a_message_that_sqs_does_not_take_is_an_error(stack: Stack, delivery_queue: DeliveryQueue) -> None:
+    def fail_one(parsed: dict[str, Any], **_: Any) -> None:
+        failed = {"Id": parsed["Successful"].pop()["Id"], "SenderFault": False, "Code": "InternalError"}
+        parsed["Failed"] = [failed]
+
+    with heard(stack, "after-call.sqs.SendMessageBatch", fail_one):
+        with pytest.raises(OSError, match=r"^SQS did not take a delivery: InternalError$"):
+            delivery_queue.send([(Delivery("order-42", attempt=i), 0) for i in range(3)])
+
+
+def test_a_message_returned_soon_is_received_again_before_its_visibility_ends(
+    stack: Stack, publish_queue: SourceQueue
+) -> None:
+    stack.publish(update())
+    [record] = stack.take("PublishQueue")["Records"]
+    assert stack.queues.look("PublishQueue") == [], "it is invisible"
+
+    publish_queue.return_soon(SqsRecord.of(record), delay_s=0)
+
+    [letter] = stack.queues.look("PublishQueue")
+    assert letter.body == record["body"]
+
+
+@contextmanager
+def heard(stack: Stack, event: str, also: Callable[..., None] | None = None) -> Iterator[list[dict[str, Any]]]:
+    """Hear an event of the SQS client, and have something done about it."""
+    calls: list[dict[str, Any]] = []
+
+    def hear(**call: Any) -> None:
+        calls.append(call)
+        if also is not None:
+            also(**call)
+
+    stack.aws.sqs.meta.events.register(event, hear)
+    try:
+        yield calls
+    finally:
+        stack.aws.sqs.meta.events.unregister(event, hear)

@@ -1,8 +1,15 @@
 """The table of reasons, row by row, and what is made of a reason that isn't in it."""
 
+import time
+
 import pytest
 
+from lockstep.apns import Environment, Push, Rejected
+from lockstep.engine import Engine
+from lockstep.provider_token import ProviderToken, SigningKey
 from lockstep.reasons import REASONS, Remedy, remedy_for
+from onebox.apns.simulator import Fault
+from onebox.stack import BUNDLE_ID, Stack
 
 # Apple's table ("Handling notification responses from APNs"), and what we do.
 TABLE = [
@@ -87,3 +94,27 @@ def test_a_reason_we_do_not_know_is_judged_by_its_status(status: int, remedy: Re
 
 def test_a_reason_we_know_counts_more_than_its_status() -> None:
     assert remedy_for(400, "Unregistered") is Remedy.FORGET_TOKEN
+
+
+def test_one_engine_reads_every_reason_back_and_goes_on(stack: Stack) -> None:
+    token = ProviderToken(SigningKey.from_json(stack.signing_key.secret()), time.time)
+    topic = f"{BUNDLE_ID}.push-type.liveactivity"
+    engine = Engine(stack.apns.production_url, topic, token, ca_file=str(stack.apns.ca_file))
+    dead_at_ms = 1_800_000_000_123
+
+    outcomes = []
+    for status, reason in [*((status, reason) for status, reason, _ in TABLE), (418, "SomethingNew")]:
+        push = Push(stack.apns.issue_token(Environment.PRODUCTION), b'{"aps":{}}', 10, 0)
+        timestamp_ms = dead_at_ms if status == 410 else None
+        # Some are worth a second try: it gets the same answer.
+        stack.apns.faults.add(
+            Fault("answer", None, token=push.token, status=status, reason=reason, timestamp_ms=timestamp_ms)
+        )
+        outcomes += [outcome for _, outcome in engine.send([push], deadline_s=time.time() + 10)]
+    engine.close()
+
+    assert outcomes == [
+        *(Rejected(status, reason, dead_at_ms if status == 410 else None) for status, reason, _ in TABLE),
+        Rejected(418, "SomethingNew"),
+    ]
+    assert [outcome.remedy for outcome in outcomes] == [*(remedy for _, _, remedy in TABLE), Remedy.REFUSE]

@@ -35,8 +35,10 @@ def test_rejections_are_counted_by_reason(telemetry: Telemetry, capsys: pytest.C
         telemetry.rejected(reason)
 
     telemetry.flush()
+    telemetry.flush()
 
     lines = emitted(capsys)
+    assert len(lines) == 2
     assert {line["reason"]: line["Rejected"] for line in lines} == {"Unregistered": [2.0], "TooManyRequests": [1.0]}
     assert all("reason" in line["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0] for line in lines)
 
@@ -58,3 +60,29 @@ def test_where_nothing_happened_nothing_is_said(telemetry: Telemetry, capsys: py
     telemetry.flush()
 
     assert emitted(capsys) == []
+
+
+def test_what_is_counted_has_these_names_in_cloudwatch(
+    telemetry: Telemetry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in Count:
+        telemetry.count(name)
+
+    telemetry.flush()
+
+    [line] = emitted(capsys)
+    [said] = line["_aws"]["CloudWatchMetrics"]
+    assert said["Namespace"] == "Lockstep"
+    assert {(metric["Name"], metric["Unit"]) for metric in said["Metrics"]} == {
+        (name, "Count")
+        for name in (
+            "Published",
+            "Superseded",
+            "Refused",
+            "Sent",
+            "Accepted",
+            "Retried",
+            "Forgotten",
+            "SigningKeyUnusable",
+        )
+    }
