@@ -13,12 +13,12 @@ from onebox.signing_key import LocalSigningKey
 from onebox.stack import BUNDLE_ID, Stack
 
 
-def sender_with(stack: Stack, secret: str) -> Sender:
+def sender_with(stack: Stack, secret: str, keys: KeySource | None = None) -> Sender:
     return Sender(
         {Environment.PRODUCTION: stack.apns.production_url, Environment.SANDBOX: stack.apns.sandbox_url},
         bundle_id=BUNDLE_ID,
         ca_file=str(stack.apns.ca_file),
-        keys=KeySource(stack.aws.secrets, secret, now=time.time),
+        keys=keys or KeySource(stack.aws.secrets, secret, now=time.time),
         now=time.time,
     )
 
@@ -74,6 +74,26 @@ def test_a_key_that_stays_keeps_the_connection_and_another_opens_a_new_one(stack
 
         presented = {one.headers["authorization"] for one in stack.apns.pushes}
         assert len(presented) == 2, "the doubted key was read again, and a new token made of it"
+    finally:
+        sender.close()
+        stack.aws.secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
+
+
+def test_another_key_leaves_a_connection_that_nothing_was_wrong_with(stack: Stack) -> None:
+    """Apple wants a connection to hear of one key only."""
+    secret = stack.aws.secrets.create_secret(Name="test-of-sender", SecretString=stack.signing_key.secret())["ARN"]
+    keys = KeySource(stack.aws.secrets, secret, now=time.time)
+    sender = sender_with(stack, secret, keys)
+    try:
+        made = stack.apns.connections_made
+        for seen in (stack.signing_key, LocalSigningKey.fresh()):
+            stack.aws.secrets.put_secret_value(SecretId=secret, SecretString=seen.secret())
+            sender.prepare()
+            list(sender.send([push(stack, Environment.PRODUCTION)], deadline_s=time.time() + 10))
+            keys.doubt()
+
+        assert stack.apns.connections_made - made == 2
+        assert [one.status for one in stack.apns.pushes] == [200, 403]
     finally:
         sender.close()
         stack.aws.secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
