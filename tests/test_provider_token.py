@@ -1,5 +1,6 @@
 """The provider token: on its grid, the same everywhere, and silent about its key."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -87,8 +88,28 @@ def test_a_clock_behind_apples_gets_a_younger_token_that_is_still_everyones() ->
     assert one.current() == other.current()
 
 
+@pytest.mark.parametrize(
+    ("age_s", "line_s"),
+    [(0, 0), (24 * 60 + 59, 0), (25 * 60, 25 * 60), (49 * 60 + 59, 25 * 60), (50 * 60, 50 * 60), (-1, -25 * 60)],
+)
+def test_once_apple_called_one_expired_it_is_never_older_than_25_minutes(age_s: float, line_s: int) -> None:
+    token = ProviderToken(KEY, lambda: LINE_S + age_s)
+
+    token.expired()
+    token.expired()
+
+    assert issued_at(token.current()) == LINE_S + line_s
+
+
 def pem_of(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def pem_of_an_unknown_curve() -> str:
+    """Call the curve by the name of one that is not built in: prime239v3."""
+    der = PRIVATE.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    unknown = der.replace(bytes.fromhex("2A8648CE3D030107"), bytes.fromhex("2A8648CE3D030106"))
+    return f"-----BEGIN PRIVATE KEY-----\n{base64.encodebytes(unknown).decode()}-----END PRIVATE KEY-----\n"
 
 
 @pytest.mark.parametrize(
@@ -103,6 +124,12 @@ def pem_of(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
         (json.dumps({"team_id": "TEAM123456", "key_id": "KEY1234567", "private_key": 7}), "private_key"),
         (json.dumps({"team_id": "TEAM123456", "key_id": "KEY1234567", "private_key": PUBLIC}), "private key"),
         (json.dumps({"team_id": "TEAM123456", "key_id": "KEY1234567", "private_key": "-----"}), "private key"),
+        (
+            json.dumps(
+                {"team_id": "TEAM123456", "key_id": "KEY1234567", "private_key": pem_of_an_unknown_curve()},
+            ),
+            "private key",
+        ),
         (
             json.dumps(
                 {

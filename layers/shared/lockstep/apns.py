@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from lockstep.reasons import Remedy, remedy_for
+from lockstep.reasons import REASONS, Remedy, remedy_for
 
 
 class Environment(StrEnum):
@@ -66,6 +66,12 @@ class Rejected:
     def remedy(self) -> Remedy:
         """What to do, by the table of reasons."""
         return remedy_for(self.status, self.reason)
+
+    @property
+    def reconnects(self) -> bool:
+        """Whether the connection that brought it must not be used again."""
+        known = REASONS.get(self.reason)
+        return known is not None and known.reconnects
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,131 +1,207 @@
 """
-The one connection to an APNs host: opened on purpose, and by nobody else.
+One HTTP/2 connection to APNs, by libcurl's multi interface: opened on purpose, and left for good.
 
-libcurl would open further connections where a server refuses a stream or a connection dies. All sockets but those of a
-connection's first push are refused to it, so that what fails, fails, and can be sorted by what that proves.
+APNs allows a new connection one stream until a push with a valid token was answered. libcurl doesn't wait for the
+server's SETTINGS, and answers REFUSED_STREAM by opening further connections. So the first push goes alone and opens the
+connection; every other socket is refused, and what then fails is sorted by what it proves.
 """
 
+import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import pycurl
 
-from lockstep.apns import Push
-from lockstep.curl_handle import CurlHandle
-from lockstep.provider_token import ProviderToken
+from lockstep.apns import Outcome, Push, Rejected, Unanswered
+from lockstep.curl_handle import Address, CurlHandle
 
 # Of wall clock, since a frozen container's monotonic clock stands still: a connection idle for longer may be dead.
 IDLE_S = 60
 
-# A new connection's first push is answered by then, or the connection is given up.
-PRIME_TIMEOUT_S = 5
+# So many pushes are handed to libcurl at once, or as many as have a stream. Where streams are few they wait for one in
+# libcurl, which counts that as part of the request's time: the last of a hundred would have none left.
+_HANDED_MAX = 16
 
 _HEADERS_MAX = 1000
 
+# A connection that the other side has closed, or half of it.
+_CLOSED = select.POLLHUP | select.POLLERR | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """
+    An APNs host, and how we speak to it.
+
+    Attributes:
+        url: Without a path.
+        topic: `apns-topic`: the bundle id with `.push-type.liveactivity`.
+        ca_file: PEM file of the roots that are trusted.
+        streams: Pushes under way at once, where the server allows as many.
+        request_timeout_s: Of one push.
+        alone_timeout_s: Of a push that goes alone, the connecting included.
+        resolve: Addresses in place of those that DNS has: "host:port:address[,address]".
+    """
+
+    url: str
+    topic: str
+    ca_file: str
+    streams: int
+    request_timeout_s: float
+    alone_timeout_s: float
+    resolve: Sequence[str] = ()
+
 
 class Connection:
-    """The connection, and the handles of the pushes on it; `Engine` says what its arguments mean."""
+    """
+    Makes no socket before the first push.
 
-    def __init__(
-        self,
-        url: str,
-        topic: str,
-        provider_token: ProviderToken,
-        *,
-        ca_file: str,
-        now: Callable[[], float],
-        in_flight: int,
-        request_timeout_s: float,
-    ) -> None:
-        self._url = url.rstrip("/")
-        self._topic = topic
-        self._provider_token = provider_token
-        self._ca_file = ca_file
+    Attributes:
+        in_flight: The pushes under way.
+        alone: Whether the next push must be under way by itself: we know nothing, or nothing more, of the connection.
+        came_up: Whether it brought an answer with which it could go on.
+        disowned: Whether no push may be added any more; what is under way may finish.
+    """
+
+    def __init__(self, host: Host, bearer: str, now: Callable[[], float]) -> None:
+        self.in_flight: dict[pycurl.Curl, CurlHandle] = {}
+        self.alone = True
+        self.came_up = False
+        self.disowned = False
+        self._host = host
+        self._bearer = bearer
         self._now = now
-        self._in_flight_max = in_flight
-        self._request_timeout_ms = int(request_timeout_s * 1000)
-        self._multi: pycurl.CurlMulti | None = None
-        self._prime: CurlHandle | None = None
-        self._used_at_s = 0.0
-        self._bearer = ""
+        self._answered_at_s = 0.0
+        # Those in flight that have no stream yet; and whether that is for want of one. Then nothing is added: libcurl
+        # lets a newcomer take the next free stream before those that wait.
+        self._waiting = 0
+        self._short_of_streams = False
+        self._file = -1
+        self._first: CurlHandle | None = None
         self._sockets: list[socket.socket] = []
         self._idle: list[CurlHandle] = []
         self._headers: dict[tuple[object, ...], list[str]] = {}
-
-    def close(self) -> None:
-        """Close the connection; the next push opens another."""
-        if self._multi is not None:
-            self._multi.close()
-            self._multi = None
-        for handle in self._idle:
-            handle.close()
-        self._idle.clear()
-        self._headers.clear()
-        self._close_our_sockets()
-
-    @property
-    def in_flight_max(self) -> int:
-        """Streams open at once."""
-        return self._in_flight_max
-
-    def now(self) -> float:
-        """Wall clock, Unix seconds."""
-        return self._now()
-
-    def fresh(self) -> pycurl.CurlMulti | None:
-        """
-        Return the connection if it is there and fresh.
-
-        Apple minds a second provider token within 20 minutes on one connection, so each has a connection of its own.
-        """
-        idle_s = self._now() - self._used_at_s
-        good = 0 <= idle_s <= IDLE_S and self._bearer == self._provider_token.current()
-        if self._multi is not None and not good:
-            self.close()
-        return self._multi
-
-    def in_use(self) -> pycurl.CurlMulti:
-        """Return the connection that has pushes under way, fresh or not."""
-        assert self._multi is not None
-        return self._multi
-
-    def open(self) -> pycurl.CurlMulti:
-        """Make ready for a new connection; the next push alone may open its socket."""
-        self.close()
-        self._bearer = self._provider_token.current()
         self._multi = multi = pycurl.CurlMulti()
         multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
         multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, 1)
-        multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, self._in_flight_max)
-        return multi
+        multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, host.streams)
 
-    def opened(self) -> None:
-        """From here on no socket is opened."""
-        self._prime = None
+    @property
+    def has_room(self) -> bool:
+        """Whether a push may be added now."""
+        streams = 1 if self.alone else self._host.streams
+        if self.disowned or self._short_of_streams or len(self.in_flight) >= streams:
+            return False
+        return self._waiting < max(_HANDED_MAX, len(self.in_flight) - self._waiting)
+
+    def take_up(self, bearer: str) -> bool:
+        """
+        Say whether the connection, with nothing under way, is good for pushes with this provider token.
+
+        Apple minds a second provider token within 20 minutes on one connection, so each has a connection of its own.
+        """
+        if self.disowned or bearer != self._bearer:
+            return False
+        if not self.came_up:
+            return True
+        if self._file < 0 or not 0 <= self._now() - self._answered_at_s <= IDLE_S:
+            return False
+        poll = select.poll()
+        poll.register(self._file, select.POLLIN | _CLOSED)
+        news = sum(events for _, events in poll.poll(0))
+        # libcurl asks whether a connection lives only if it was idle for a second, and hears a GOAWAY only after it has
+        # sent. What waits to be read may be that, or new SETTINGS: one push finds out, not a hundred.
+        self.alone = self.alone or bool(news)
+        return not news & _CLOSED
+
+    def add(self, push: Push, tries: int) -> None:
+        """Put a push on its way, if the connection has room."""
+        handle = self._idle.pop() if self._idle else self._new_handle()
+        timeout_s = self._host.alone_timeout_s if self.alone else self._host.request_timeout_s
+        handle.take(
+            push,
+            tries,
+            url=self._host.url,
+            headers=self._headers_of(push),
+            timeout_ms=int(timeout_s * 1000),
+            # What became of a push that goes alone is the least certain.
+            tell_refusal=push.once or self.alone,
+        )
+        if not self.came_up:
+            self._first = handle
+        self.in_flight[handle.curl] = handle
+        self._waiting += 1
+        self._multi.add_handle(handle.curl)
+
+    def landed(self, wait_s: float) -> list[tuple[pycurl.Curl, int, str]]:
+        """Return which pushes have landed, with libcurl's error code and words; wait so long for anything to happen."""
+        multi, waiting = self._multi, self._waiting
+        multi.perform()
+        self._short_of_streams = self._waiting > 0
+        landed: list[tuple[pycurl.Curl, int, str]] = []
+        queued = 1
+        while queued:
+            queued, good, bad = multi.info_read()
+            landed += [(curl, pycurl.E_OK, "") for curl in good]
+            landed += bad
+        if not landed and waiting == self._waiting:
+            # libcurl's own timers; select knows nothing of them.
+            timer_ms = multi.timeout()
+            multi.select(wait_s if timer_ms < 0 else min(wait_s, timer_ms / 1000))
+        return landed
+
+    def land(self, curl: pycurl.Curl, code: int, words: str) -> tuple[Push, int, Outcome]:
+        """Take a push that has landed off the connection: the push, its tries before, what became of it."""
+        handle = self.in_flight.pop(curl)
+        outcome: Outcome
+        if not handle.issued:
+            self._waiting -= 1
+            self._short_of_streams = self._waiting > 0
+        if code == pycurl.E_OK:
+            outcome = handle.answered()
+            self._answered_at_s = self._now()
+            self.disowned = self.disowned or (isinstance(outcome, Rejected) and outcome.reconnects)
+        else:
+            outcome = handle.unanswered(f"{code} {words}")
+            self.disowned = True
+        if self.alone:
+            self._first = None
+            self._close_our_sockets()
+            if not self.disowned:
+                self._file = int(curl.getinfo(pycurl.ACTIVESOCKET))
+                self.came_up, self.alone = True, False
+        self._multi.remove_handle(curl)
+        push, tries = handle.unload()
+        if code == pycurl.E_OK:
+            self._idle.append(handle)
+        else:
+            handle.close()
+        return push, tries, outcome
+
+    def close(self, why: str = "closed") -> list[tuple[Push, Unanswered]]:
+        """Close it; return what was under way."""
+        self.disowned = True
+        cut = []
+        for curl, handle in self.in_flight.items():
+            cut.append((handle.push, handle.unanswered(why)))
+            self._multi.remove_handle(curl)
+            handle.close()
+        self.in_flight.clear()
+        self._multi.close()
+        while self._idle:
+            self._idle.pop().close()
         self._close_our_sockets()
-        self.used()
+        return cut
 
-    def used(self) -> None:
-        """The connection has just brought an answer."""
-        self._used_at_s = self._now()
+    def _new_handle(self) -> CurlHandle:
+        host = self._host
+        return CurlHandle(
+            ca_file=host.ca_file, resolve=host.resolve, open_socket=self._open_socket, on_issue=self._on_issue
+        )
 
-    def expired(self) -> None:
-        """Apple calls the provider token expired."""
-        self._provider_token.expired()
-
-    def load(self, push: Push, tries: int, *, prime: bool) -> CurlHandle:
-        """Put a push into a handle."""
-        handle = self._idle.pop() if self._idle else CurlHandle(ca_file=self._ca_file, open_socket=self._open_socket)
-        timeout_ms = min(PRIME_TIMEOUT_S * 1000, self._request_timeout_ms) if prime else self._request_timeout_ms
-        handle.take(push, tries, url=self._url, headers=self._headers_of(push), timeout_ms=timeout_ms)
-        if prime:
-            self._prime = handle
-        return handle
-
-    def unload(self, handle: CurlHandle) -> None:
-        """Take back a handle that is no longer in use."""
-        handle.push = None
-        self._idle.append(handle)
+    def _on_issue(self) -> None:
+        self._waiting -= 1
 
     def _headers_of(self, push: Push) -> list[str]:
         key = (push.priority, push.expiration_s, push.collapse_id)
@@ -135,7 +211,7 @@ class Connection:
                 self._headers.clear()
             headers = [
                 f"authorization: bearer {self._bearer}",
-                f"apns-topic: {self._topic}",
+                f"apns-topic: {self._host.topic}",
                 "apns-push-type: liveactivity",
                 f"apns-priority: {push.priority}",
                 f"apns-expiration: {push.expiration_s}",
@@ -147,9 +223,9 @@ class Connection:
             self._headers[key] = headers
         return headers
 
-    def _open_socket(self, _purpose: int, address: tuple[int, int, int, tuple[str, int]]) -> socket.socket | int:
+    def _open_socket(self, _purpose: int, address: Address) -> socket.socket | int:
         """libcurl may try the next address until the first push has a connection; at any other time it may open none."""
-        if self._prime is None or self._prime.issued:
+        if self._first is None or self._first.issued:
             return int(pycurl.SOCKET_BAD)
         family, kind, protocol, _ = address
         self._sockets.append(socket.socket(family, kind, protocol))

@@ -3,7 +3,7 @@
 import json
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pycurl
 
@@ -15,7 +15,9 @@ from lockstep.apns import Accepted, Outcome, Push, Rejected, Unanswered
 # such a push counts as maybe taken: safe, and a test fails.
 _REFUSED = re.compile(rb"HTTP/2 stream \d+ refused by server")
 
-type OpenSocket = Callable[[int, tuple[int, int, int, tuple[str, int]]], socket.socket | int]
+# As libcurl asks for a socket: family, kind, protocol, address.
+type Address = tuple[int, int, int, tuple[str, int]]
+type OpenSocket = Callable[[int, Address], socket.socket | int]
 
 
 class CurlHandle:
@@ -23,12 +25,17 @@ class CurlHandle:
     A handle for pushes, one after the other. Options that never change are set once.
 
     Attributes:
+        push: The one it carries.
+        tries: How often that one was sent before.
         issued: Whether the request was handed to a connection at all.
-        refused: Whether libcurl said that the server refused the stream; asked for with `once` pushes only.
+        refused: Whether libcurl said that the server refused the stream; it tells only where asked to.
     """
 
-    def __init__(self, *, ca_file: str, open_socket: OpenSocket) -> None:
-        self.push: Push | None = None
+    push: Push
+
+    def __init__(
+        self, *, ca_file: str, resolve: Sequence[str], open_socket: OpenSocket, on_issue: Callable[[], None]
+    ) -> None:
         self.tries = 0
         self.issued = False
         self.refused = False
@@ -36,6 +43,7 @@ class CurlHandle:
         self._headers: list[str] | None = None
         self._timeout_ms = 0
         self._verbose = False
+        self._tell_issue = on_issue
         self.curl = curl = pycurl.Curl()
         curl.setopt(pycurl.CAINFO, ca_file)
         # HTTP/2 or nothing: an HTTP/1.1 server must not get the request at all.
@@ -45,6 +53,8 @@ class CurlHandle:
         curl.setopt(pycurl.IPRESOLVE, pycurl.IPRESOLVE_V4)
         # Apple asks for a look-up before each connect.
         curl.setopt(pycurl.DNS_CACHE_TIMEOUT, 0)
+        if resolve:
+            curl.setopt(pycurl.RESOLVE, list(resolve))
         curl.setopt(pycurl.PIPEWAIT, 1)
         curl.setopt(pycurl.TCP_KEEPALIVE, 1)
         curl.setopt(pycurl.NOSIGNAL, 1)
@@ -54,7 +64,9 @@ class CurlHandle:
         curl.setopt(pycurl.DEBUGFUNCTION, self._on_text)
         curl.setopt(pycurl.WRITEFUNCTION, self._answer.append)
 
-    def take(self, push: Push, tries: int, *, url: str, headers: list[str], timeout_ms: int) -> None:
+    def take(
+        self, push: Push, tries: int, *, url: str, headers: list[str], timeout_ms: int, tell_refusal: bool
+    ) -> None:
         """Load the next push; options are set only where they changed."""
         self.push, self.tries = push, tries
         self.issued = self.refused = False
@@ -68,14 +80,20 @@ class CurlHandle:
         if timeout_ms != self._timeout_ms:
             curl.setopt(pycurl.TIMEOUT_MS, timeout_ms)
             self._timeout_ms = timeout_ms
-        if push.once != self._verbose:
-            curl.setopt(pycurl.VERBOSE, push.once)
-            self._verbose = push.once
+        if tell_refusal != self._verbose:
+            curl.setopt(pycurl.VERBOSE, tell_refusal)
+            self._verbose = tell_refusal
+
+    def unload(self) -> tuple[Push, int]:
+        """Give back the push, and its tries before."""
+        push = self.push
+        del self.push
+        return push, self.tries
 
     def answered(self) -> Outcome:
         """Read APNs' answer."""
         status = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
-        return Accepted() if status == 200 else _rejected(status, b"".join(self._answer))
+        return Accepted() if status == 200 else rejected(status, b"".join(self._answer))
 
     def unanswered(self, why: str) -> Unanswered:
         """Say whether APNs may have taken the push that got no answer."""
@@ -86,7 +104,9 @@ class CurlHandle:
         self.curl.close()
 
     def _on_issue(self, *_: object) -> int:
-        self.issued = True
+        if not self.issued:
+            self.issued = True
+            self._tell_issue()
         return 0  # CURL_PREREQFUNC_OK
 
     def _on_text(self, kind: int, text: bytes) -> None:
@@ -94,7 +114,8 @@ class CurlHandle:
             self.refused = True
 
 
-def _rejected(status: int, body: bytes) -> Rejected:
+def rejected(status: int, body: bytes) -> Rejected:
+    """Read an answer other than 200; a reason that isn't there is called by its status."""
     try:
         answer = json.loads(body)
     except ValueError:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -56,7 +57,7 @@ class SigningKey:
         """Return the private key; raises Misconfigured if it isn't one on P-256."""
         try:
             key = load_pem_private_key(self.private_key.encode(), password=None)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             raise Misconfigured("the signing key's secret: private_key is not the PEM of a private key") from None
         if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
             raise Misconfigured("the signing key's secret: private_key is not a P-256 key")
