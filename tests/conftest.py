@@ -6,6 +6,11 @@ import pytest
 
 from onebox.stack import Stack
 
+# moto, which the stack brings, comes before everything that may make a boto3 client.
+from lockstep.engine import Engine  # isort: skip
+from onebox.apns.simulator import ApnsSimulator  # isort: skip
+from tests.engine_side import as_new, engine_to, simulator_in  # isort: skip
+
 
 @pytest.fixture(scope="session")
 def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
@@ -19,3 +24,25 @@ def stack(running_stack: Stack) -> Stack:
     """Return the stack as if nothing had happened yet."""
     running_stack.reset()
     return running_stack
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApnsSimulator]:
+    """Start an APNs of a module's own, without the rest of the stack."""
+    with simulator_in(tmp_path_factory.mktemp("apns")) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def apple(simulator: ApnsSimulator) -> Iterator[ApnsSimulator]:
+    """Return that APNs as if nothing had happened yet."""
+    with as_new(simulator) as apple:
+        yield apple
+
+
+@pytest.fixture
+def engine(apple: ApnsSimulator) -> Iterator[Engine]:
+    """Return an engine that pushes to it."""
+    engine = engine_to(apple)
+    yield engine
+    engine.close()

@@ -1,7 +1,6 @@
 """One connection: opened by one push, used while it is good, and no socket besides."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -10,26 +9,7 @@ from lockstep.connection import IDLE_S
 from lockstep.engine import Engine
 from lockstep.provider_token import GRID_S
 from onebox.apns.simulator import ApnsSimulator, Fault
-from tests.engine_side import Clock, as_new, engine_to, hold, kinds, push_to, pushes, send, simulator_in
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApnsSimulator]:
-    with simulator_in(tmp_path_factory.mktemp("apns")) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def apple(simulator: ApnsSimulator) -> Iterator[ApnsSimulator]:
-    with as_new(simulator) as apple:
-        yield apple
-
-
-@pytest.fixture
-def engine(apple: ApnsSimulator) -> Iterator[Engine]:
-    engine = engine_to(apple)
-    yield engine
-    engine.close()
+from tests.engine_side import Clock, engine_to, hold, kinds, push_to, pushes, send
 
 
 def test_the_connection_stays_for_the_next_call(engine: Engine, apple: ApnsSimulator) -> None:

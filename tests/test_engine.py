@@ -13,26 +13,7 @@ from lockstep.apns import Accepted, Environment, Push, Unanswered
 from lockstep.engine import Engine
 from lockstep.provider_token import ProviderToken
 from onebox.apns.simulator import ApnsSimulator, Fault
-from tests.engine_side import KEY, TOPIC, Clock, as_new, engine_to, hold, kinds, push_to, pushes, send, simulator_in
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApnsSimulator]:
-    with simulator_in(tmp_path_factory.mktemp("apns")) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def apple(simulator: ApnsSimulator) -> Iterator[ApnsSimulator]:
-    with as_new(simulator) as apple:
-        yield apple
-
-
-@pytest.fixture
-def engine(apple: ApnsSimulator) -> Iterator[Engine]:
-    engine = engine_to(apple)
-    yield engine
-    engine.close()
+from tests.engine_side import KEY, TOPIC, Clock, engine_to, hold, kinds, push_to, pushes, send
 
 
 def test_a_push_has_all_headers_that_a_live_activity_needs(engine: Engine, apple: ApnsSimulator) -> None:

@@ -1,7 +1,6 @@
 """What the engine makes of APNs' answers: what they say, and what they mean for the connection and the rest."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import jwt
@@ -12,26 +11,7 @@ from lockstep.engine import Engine
 from lockstep.provider_token import GRID_S
 from lockstep.reasons import Remedy
 from onebox.apns.simulator import ApnsSimulator, Fault
-from tests.engine_side import Clock, as_new, engine_to, kinds, push_to, pushes, reasons, send, simulator_in
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApnsSimulator]:
-    with simulator_in(tmp_path_factory.mktemp("apns")) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def apple(simulator: ApnsSimulator) -> Iterator[ApnsSimulator]:
-    with as_new(simulator) as apple:
-        yield apple
-
-
-@pytest.fixture
-def engine(apple: ApnsSimulator) -> Iterator[Engine]:
-    engine = engine_to(apple)
-    yield engine
-    engine.close()
+from tests.engine_side import Clock, engine_to, kinds, push_to, pushes, reasons, send, simulator_in
 
 
 def test_an_answer_is_read_with_its_reason_and_timestamp(engine: Engine, apple: ApnsSimulator) -> None:

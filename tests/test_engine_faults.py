@@ -9,26 +9,7 @@ import pytest
 from lockstep.apns import Environment, Push, Unanswered
 from lockstep.engine import FAILED_PRIMES_MAX, TRIES_MAX, Engine
 from onebox.apns.simulator import ApnsSimulator, Fault
-from tests.engine_side import as_new, engine_to, hold, kinds, push_to, pushes, send, simulator_in, taken
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApnsSimulator]:
-    with simulator_in(tmp_path_factory.mktemp("apns")) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def apple(simulator: ApnsSimulator) -> Iterator[ApnsSimulator]:
-    with as_new(simulator) as apple:
-        yield apple
-
-
-@pytest.fixture
-def engine(apple: ApnsSimulator) -> Iterator[Engine]:
-    engine = engine_to(apple)
-    yield engine
-    engine.close()
+from tests.engine_side import engine_to, hold, kinds, push_to, pushes, send, taken
 
 
 @pytest.mark.parametrize("once", [False, True])
