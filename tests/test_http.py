@@ -31,13 +31,13 @@ def base64_of(content: bytes) -> str:
 
 
 def test_the_user_is_the_tokens_subject() -> None:
-    assert user_of(request(claims={"sub": "auth0|ana#1 ☕"})) == "auth0|ana#1 ☕"
+    assert user_of(request(claims={"sub": "auth0|ana#1 ☕"}), local_user=None) == "auth0|ana#1 ☕"
 
 
 @pytest.mark.parametrize("claims", [None, {}, {"sub": ""}, {"sub": "x" * 257}, {"sub": "a\nb"}, {"sub": 7}, "text", []])
 def test_without_a_subject_nobody_is_known(claims: Any) -> None:
     with pytest.raises(RequestError) as refused:
-        user_of(request(claims=claims))
+        user_of(request(claims=claims), local_user=None)
 
     assert (refused.value.status, refused.value.field) == (401, "user")
 
@@ -47,7 +47,23 @@ def test_without_a_subject_nobody_is_known(claims: Any) -> None:
 )
 def test_without_an_authorizer_nobody_is_known(context: dict[str, Any]) -> None:
     with pytest.raises(RequestError) as refused:
-        user_of(APIGatewayProxyEventV2({"requestContext": context}))
+        user_of(APIGatewayProxyEventV2({"requestContext": context}), local_user=None)
+
+    assert refused.value.status == 401
+
+
+def test_without_an_authorizer_the_local_user_calls() -> None:
+    assert user_of(request(), local_user="ana") == "ana"
+
+
+def test_the_local_user_does_not_stand_in_for_a_user_who_was_named() -> None:
+    assert user_of(request(claims={"sub": "ben"}), local_user="ana") == "ben"
+
+
+@pytest.mark.parametrize("claims", [{}, {"sub": ""}, {"sub": "x" * 257}])
+def test_the_local_user_does_not_stand_in_where_an_authorizer_named_nobody(claims: dict[str, str]) -> None:
+    with pytest.raises(RequestError) as refused:
+        user_of(request(claims=claims), local_user="ana")
 
     assert refused.value.status == 401
 

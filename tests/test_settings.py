@@ -1,6 +1,7 @@
 """Settings: what is missing or malformed stops the function at its start, with the variable's name."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_settings_are_read_from_their_variables() -> None:
 
 @pytest.mark.parametrize(("kind", "environ"), KINDS)
 def test_the_variables_that_settings_name_are_those_they_read(kind: Kind, environ: Mapping[str, str]) -> None:
-    optional = {"APNS_CA_FILE"} if kind is PushSettings else set()
+    optional = {"APNS_CA_FILE"} if kind is PushSettings else {"LOCAL_USER"}
 
     assert set(kind.VARIABLES) == {*environ, *optional}
 
@@ -87,20 +88,59 @@ def test_a_malformed_variable_is_named(name: str, value: str) -> None:
     assert value not in str(refused.value)
 
 
-@pytest.mark.parametrize(
+# --- what counts on one machine only
+
+# Of these, only the first is what the SAM CLI says.
+SAM_LOCAL = pytest.mark.parametrize(
     ("local", "counts"),
     [("true", True), ("false", False), ("", False), ("True", False), ("1", False), (None, False)],
 )
+
+
+def where(local: str | None) -> dict[str, str]:
+    return {} if local is None else {"AWS_SAM_LOCAL": local}
+
+
+@SAM_LOCAL
 def test_a_ca_file_of_ones_own_counts_on_one_machine_only(local: str | None, counts: bool) -> None:
-    environ = {**PUSH, "APNS_CA_FILE": "/tmp/ca.pem"}  # noqa: S108  # nobody opens it
-    if local is not None:
-        environ["AWS_SAM_LOCAL"] = local
+    environ = {**PUSH, **where(local), "APNS_CA_FILE": "/tmp/ca.pem"}  # noqa: S108  # nobody opens it
 
     assert PushSettings.from_env(environ).apns_ca_file == (environ["APNS_CA_FILE"] if counts else None)
 
 
-def test_an_empty_ca_file_is_none() -> None:
-    assert PushSettings.from_env({**PUSH, "APNS_CA_FILE": "", "AWS_SAM_LOCAL": "true"}).apns_ca_file is None
+@SAM_LOCAL
+def test_a_user_by_name_counts_on_one_machine_only(local: str | None, counts: bool) -> None:
+    environ = {**REGISTER, **where(local), "LOCAL_USER": "ana"}
+
+    assert RegisterSettings.from_env(environ).local_user == ("ana" if counts else None)
+
+
+@pytest.mark.parametrize("local", ["true", None])
+def test_an_empty_local_variable_is_none(local: str | None) -> None:
+    assert PushSettings.from_env({**PUSH, **where(local), "APNS_CA_FILE": ""}).apns_ca_file is None
+    assert RegisterSettings.from_env({**REGISTER, **where(local), "LOCAL_USER": ""}).local_user is None
+
+
+def test_a_local_user_that_no_token_could_name_is_refused() -> None:
+    with pytest.raises(Misconfigured, match=r"^LOCAL_USER "):
+        RegisterSettings.from_env({**REGISTER, **where("true"), "LOCAL_USER": "a\nb"})
+
+
+def test_a_ca_given_as_text_is_kept_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    text = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+    kept = PushSettings.from_env({**PUSH, **where("true"), "APNS_CA_FILE": text}).apns_ca_file
+
+    assert kept is not None
+    assert Path(kept).read_text() == text
+
+
+def test_a_ca_given_as_text_counts_nowhere_else_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    assert PushSettings.from_env({**PUSH, "APNS_CA_FILE": "-----BEGIN CERTIFICATE-----\n"}).apns_ca_file is None
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,20 @@
 """What the template tells the functions by environment variables: read once, at start, or not started at all."""
 
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Self
 
 from lockstep.apns import Environment
 from lockstep.errors import Misconfigured
+from lockstep.ids import is_user
 
 _BUNDLE_ID = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 _ONLY_BY_SUFFIX = ".push-type.liveactivity"
+_PEM = "-----BEGIN CERTIFICATE-----"
 
 
 class _Variables:
@@ -44,20 +48,40 @@ class _Variables:
         return value
 
     def ca_file(self, name: str) -> str | None:
-        """A CA file of one's own counts on one machine only: in a deployed stack it would be a way to listen in."""
+        """A CA of one's own; in a deployed stack it would be a way to listen in."""
+        value = self._local(name)
+        return _kept(value) if value and value.startswith(_PEM) else value
+
+    def local_user(self, name: str) -> str | None:
+        """Who calls where nobody checks JWTs; in a deployed stack it would be a way around the check."""
+        value = self._local(name)
+        if value is not None and not is_user(value):
+            raise Misconfigured(f"{name} is not a user id")
+        return value
+
+    def _local(self, name: str) -> str | None:
+        """A variable that counts on one machine only: where the SAM CLI, or what stands in for it, says so."""
         local = self._environ.get("AWS_SAM_LOCAL") == "true"
         return (self._environ.get(name) or None) if local else None
 
 
+def _kept(pem: str) -> str:
+    """Keep a CA in a file: `sam local` shows a container no folder in which one could be put beside the code."""
+    path = Path(tempfile.gettempdir()) / "lockstep-apns-ca.pem"
+    path.write_text(pem)
+    return str(path)
+
+
 @dataclass(frozen=True, slots=True)
 class RegisterSettings:
-    """Settings of register."""
+    """Settings of register. `local_user` is None wherever API Gateway says who calls."""
 
-    VARIABLES: ClassVar = ("ACTIVITIES_TABLE", "TOKENS_TABLE", "DELIVERY_QUEUE_URL")
+    VARIABLES: ClassVar = ("ACTIVITIES_TABLE", "TOKENS_TABLE", "DELIVERY_QUEUE_URL", "LOCAL_USER")
 
     activities_table: str
     tokens_table: str
     delivery_queue_url: str
+    local_user: str | None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -67,6 +91,7 @@ class RegisterSettings:
             activities_table=variables.text("ACTIVITIES_TABLE"),
             tokens_table=variables.text("TOKENS_TABLE"),
             delivery_queue_url=variables.url("DELIVERY_QUEUE_URL"),
+            local_user=variables.local_user("LOCAL_USER"),
         )
 
 
@@ -75,7 +100,9 @@ class PushSettings:
     """Settings of push. `apns_ca_file` is None where certifi's roots are to be trusted."""
 
     VARIABLES: ClassVar = (
-        *RegisterSettings.VARIABLES,
+        "ACTIVITIES_TABLE",
+        "TOKENS_TABLE",
+        "DELIVERY_QUEUE_URL",
         "PUBLISH_QUEUE_URL",
         "PUBLISH_DEAD_LETTER_QUEUE_URL",
         "DELIVERY_DEAD_LETTER_QUEUE_URL",

@@ -1,0 +1,126 @@
+"""moto with the template's tables and queues, and phones in them."""
+
+import json
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lockstep.apns import Environment
+from lockstep.dynamodb import Item, write_batch
+from lockstep.ids import phone_of
+from lockstep.phones import Card, Phone
+from lockstep.token_items import card_key, phone_key
+from lockstep.tokens import Tokens
+from onebox import ROOT
+from onebox.aws import ENVIRONMENT, REGION, LocalAws
+from onebox.signing_key import LocalSigningKey
+from onebox.stack import PARAMETERS, running
+from onebox.template import FunctionSpec, Template
+
+PUSH = "PushFunction"
+PUBLISH_QUEUE = "PublishQueue"
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """
+    A deployed stack without its functions.
+
+    Attributes:
+        push: The push function, as the template says it.
+        variables: Its environment, which still leads to Apple's hosts.
+        publish_queue_arn: Where its messages come from.
+    """
+
+    aws: LocalAws
+    key: LocalSigningKey
+    push: FunctionSpec
+    variables: Mapping[str, str]
+    publish_queue_arn: str
+
+    def environment(self, *, apns_url: str, ca_file: str) -> dict[str, str | None]:
+        """Return what push's process needs, with this APNs in place of Apple's."""
+        here = {"AWS_ENDPOINT_URL": self.aws.url, "APNS_PRODUCTION_URL": apns_url, "APNS_CA_FILE": ca_file}
+        runtime = {"AWS_SAM_LOCAL": "true", "AWS_LAMBDA_FUNCTION_NAME": PUSH}
+        return {**ENVIRONMENT, **runtime, **self.variables, **here}
+
+    def publish(self, activities: Sequence[str], minutes: int) -> dict[str, Any]:
+        """Make the event of an update to each activity, as SQS would hand it over now."""
+        sent_at_ms = int(time.time() * 1000)
+        return {
+            "Records": [
+                {
+                    "messageId": f"m-{i}",
+                    "receiptHandle": f"receipt of m-{i}",
+                    "body": json.dumps(_update(activity, minutes)),
+                    "attributes": {"SentTimestamp": str(sent_at_ms), "ApproximateReceiveCount": "1"},
+                    "messageAttributes": {},
+                    "eventSource": "aws:sqs",
+                    "eventSourceARN": self.publish_queue_arn,
+                    "awsRegion": REGION,
+                }
+                for i, activity in enumerate(activities)
+            ]
+        }
+
+    def register(self, cards: Sequence[Card]) -> None:
+        """
+        Store cards and their phones.
+
+        Register's code writes the first of them; the others are copies of its items, each with its own phone and token.
+        """
+        client, table = self.aws.dynamodb, self.aws.tables["TokensTable"]
+        tokens, first, now_s = Tokens(client, table), cards[0], int(time.time())
+        tokens.replace_phone(None, Phone(first.phone, first.owner, environment=Environment.PRODUCTION), now_s=now_s)
+        tokens.put_card(first, now_s=now_s)
+        phone = client.get_item(TableName=table, Key=phone_key(first.phone))["Item"]
+        card = client.get_item(TableName=table, Key=card_key(first))["Item"]
+        items: list[Item] = []
+        for one in cards:
+            own = {"device_key": {"S": one.phone}, "owner": {"S": one.owner}}
+            named = {"activity": {"S": one.activity}, "card": {"S": one.card}, "token": {"S": one.token or ""}}
+            items += [{**phone, **own, **phone_key(one.phone)}, {**card, **own, **named, **card_key(one)}]
+        write_batch(client, table, [{"PutRequest": {"Item": item}} for item in items])
+
+
+def cards_of(activity: str, count: int) -> list[Card]:
+    """Make cards of an activity: each on a phone of its own, with a token as long as iOS's."""
+    now_ms = int(time.time() * 1000)
+    return [
+        Card(
+            activity,
+            phone_of(f"{activity}, device {i}"),
+            f"card-{i}",
+            f"{activity}, user {i}",
+            run=0,
+            token=secrets.token_hex(80),
+            observed_at_ms=now_ms,
+            registered_at_ms=now_ms,
+        )
+        for i in range(count)
+    ]
+
+
+@contextmanager
+def deployed() -> Iterator[Cloud]:
+    """Run moto in this process, with the template in it."""
+    template, aws, key = Template.load(ROOT / "template.yaml", region=REGION), LocalAws(), LocalSigningKey.fresh()
+    [push] = [spec for spec in template.functions if spec.logical_id == PUSH]
+    with running(aws):
+        resolved = aws.deploy(
+            template,
+            parameters=PARAMETERS,
+            secret=key.secret(),
+            expressions={"variables": push.environment, "arn": {"Fn::GetAtt": [PUBLISH_QUEUE, "Arn"]}},
+        )
+        yield Cloud(aws, key, push, resolved["variables"], resolved["arn"])
+
+
+def _update(activity: str, minutes: int) -> dict[str, Any]:
+    return {
+        "activity": activity,
+        "aps": {"event": "update", "content-state": {"driver": "Ana", "minutes": minutes, "stage": "on its way"}},
+    }

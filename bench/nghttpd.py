@@ -1,0 +1,116 @@
+"""Debian's nghttpd as an APNs that takes everything: a fast HTTP/2 server that is nobody's here."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Self
+
+from onebox.apns.certificates import server_context
+
+MISSING = "nghttpd is not installed: apt-get install nghttp2-server"
+
+# Where Debian puts it, which is not on everybody's path.
+_MORE_PATH = "/usr/sbin"
+
+_TRIES = 5
+_START_S = 10
+_LOOK_AGAIN_S = 0.02
+
+
+class Missing(Exception):
+    """nghttpd is not installed; says how to get it."""
+
+
+def program() -> str | None:
+    """Where nghttpd is, None if it isn't."""
+    return shutil.which("nghttpd", path=os.pathsep.join([os.environ.get("PATH", os.defpath), _MORE_PATH]))
+
+
+def version() -> str:
+    """Its own words, such as `nghttpd nghttp2/1.52.0`."""
+    return subprocess.run([_found(), "--version"], check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 found above
+
+
+class Nghttpd:
+    """
+    nghttpd over TLS, running while entered.
+
+    It answers a request, whatever its method, with the file of that path: an empty file per token is Apple's empty 200,
+    any other token gets 404. 100 streams at once, which is its default.
+    """
+
+    def __init__(self, tokens: Iterable[str]) -> None:
+        self._program = _found()
+        self._folder = TemporaryDirectory(prefix="lockstep-bench-")
+        folder = Path(self._folder.name)
+        self.ca_file = folder / "ca.pem"
+        self.url = ""
+        # It writes the server's certificate and key into one file beside it.
+        server_context(folder, self.ca_file)
+        self._pem = folder / "apns-server.pem"
+        self._htdocs = folder / "htdocs"
+        device = self._htdocs / "3" / "device"
+        device.mkdir(parents=True)
+        for token in tokens:
+            (device / token).touch()
+
+    def __enter__(self) -> Self:
+        """Start it, and wait until it listens."""
+        for _ in range(_TRIES):
+            port = _free_port()
+            command = [
+                self._program,
+                "-a",
+                "127.0.0.1",
+                "-d",
+                str(self._htdocs),
+                str(port),
+                str(self._pem),
+                str(self._pem),
+            ]
+            self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 found above
+            if self._listens(port):
+                self.url = f"https://127.0.0.1:{port}"
+                return self
+        self._folder.cleanup()
+        raise OSError("nghttpd does not start")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop it."""
+        self._process.terminate()
+        self._process.wait()
+        self._folder.cleanup()
+
+    def _listens(self, port: int) -> bool:
+        """Say whether it listens before long; it ends where the port was taken meanwhile."""
+        until_s = time.monotonic() + _START_S
+        while self._process.poll() is None and time.monotonic() < until_s:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return True
+            time.sleep(_LOOK_AGAIN_S)
+        self._process.kill()
+        self._process.wait()
+        return False
+
+
+def _found() -> str:
+    found = program()
+    if found is None:
+        raise Missing(MISSING)
+    return found
+
+
+def _free_port() -> int:
+    """It takes a port but tells no one which, so 0 won't do."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
