@@ -4,26 +4,37 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+# What the functions run on: x86_64, or arm64, which Lambda sells cheaper.
+ARCHITECTURE ?= x86_64
+BUILD_DIR ?= .aws-sam/build
+# Where onebox runs the functions: process (its own), or sam (containers of the Lambda runtime; needs Docker).
+FUNCTIONS ?= process
+
 PYTHON ?= $(shell command -v python3.13 || command -v python3)
 DEV := .venv/dev.stamp
 SAM := .venv/sam.stamp
 # The SAM CLI can be told not to report what is done with it, but not to stop asking each week for a newer SAM CLI
 # (aws-sam-cli's issue 3709). So it gets a folder of its own for what it remembers: it asked last in 2100 (read only as a float).
 SAM_HOME := .venv/sam/home
-SAM_CLI := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/$(SAM_HOME)" PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/sam/bin/sam
+SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/$(SAM_HOME)" PATH="$(CURDIR)/.venv/bin:$$PATH"
+SAM_CLI := $(SAM_QUIET) .venv/sam/bin/sam
+ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 
-.PHONY: help demo up test check format build key redrive pins openapi clean
+.PHONY: help demo up sam-local test check format build key redrive throughput pins openapi clean
 
 help: ## Say what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(DEV) ## Play one order on simulated iPhones, and check it
-	.venv/bin/python -m onebox demo
+demo: $(DEV) $(if $(filter sam,$(FUNCTIONS)),build) ## Play one order on simulated iPhones, and check it (FUNCTIONS=sam: in Lambda's runtime)
+	$(ONEBOX) demo --functions $(FUNCTIONS)
 
-up: $(DEV) ## Keep the whole stack running on this machine
-	.venv/bin/python -m onebox up
+up: $(DEV) $(if $(filter sam,$(FUNCTIONS)),build) ## Keep the whole stack running on this machine (FUNCTIONS=sam: in Lambda's runtime)
+	$(ONEBOX) up --functions $(FUNCTIONS)
 
-test: $(DEV) ## Run the tests
+sam-local: $(DEV) build ## Run every event and route in Lambda's runtime, and check what they did (needs Docker)
+	$(ONEBOX) sam-local
+
+test: $(DEV) $(SAM) ## Run the tests
 	.venv/bin/python -m pytest
 
 check: $(DEV) $(SAM) ## Lint, type-check and validate
@@ -37,8 +48,11 @@ format: $(DEV) ## Format the code
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-build: $(DEV) $(SAM) ## Build what `sam deploy` uploads
-	$(SAM_CLI) build
+build: $(DEV) $(SAM) ## Build what `sam deploy` uploads (ARCHITECTURE=arm64 or x86_64)
+	@[[ "$(ARCHITECTURE)" =~ ^(x86_64|arm64)$$ ]] || { echo "ARCHITECTURE is x86_64 or arm64, not $(ARCHITECTURE)" >&2; exit 1; }
+	@mkdir -p .aws-sam
+	sed 's/x86_64/$(ARCHITECTURE)/g' template.yaml > .aws-sam/template.yaml
+	$(SAM_CLI) build --template-file .aws-sam/template.yaml --base-dir . --config-file "$(CURDIR)/samconfig.toml" --build-dir "$(BUILD_DIR)"
 
 pins: $(DEV) ## Pin the newest versions of the dependencies
 	$(PIN) --output-file layers/dependencies/requirements.txt requirements/layer.in
@@ -54,6 +68,9 @@ key: $(DEV) ## Put the APNs key into a stack: make key P8=AuthKey_X.p8 KEY_ID=X 
 
 redrive: $(DEV) ## Send a stack's dead letters through once more: make redrive STACK=lockstep
 	@PYTHONPATH=layers/shared .venv/bin/python -m ops.redrive --stack "$(STACK)"
+
+throughput: $(DEV) ## Measure what a push costs the whole push function (needs nghttpd; two minutes)
+	@PYTHONPATH=layers/shared .venv/bin/python -m bench.throughput
 
 openapi: $(DEV) ## Write docs/openapi.json anew from the code
 	PYTHONPATH=layers/shared .venv/bin/python -m docs.openapi > /dev/null

@@ -1,4 +1,4 @@
-"""`python -m onebox up`, `python -m onebox demo`, `python -m onebox token USER`."""
+"""`python -m onebox up`, `demo`, `token USER` and `sam-local`."""
 
 import argparse
 import json
@@ -9,10 +9,16 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from onebox.aws import REGION
+from onebox.bridge import addresses
 from onebox.demo import demo
 from onebox.identity import Identity
 from onebox.ports import Ports
+from onebox.sam.check import check
+from onebox.sam.cli import BUILT, SamCli, SamFailed
+from onebox.sam.image import NoImage, fetch, image_of
 from onebox.stack import LOCAL, Stack
+from onebox.template import Template
 
 _ENDPOINTS = "endpoints.json"
 _ENVIRONMENTS = "env.json"
@@ -21,7 +27,7 @@ _ENVIRONMENTS = "env.json"
 _LOOK_S = 0.5
 
 
-def up(ports: Ports, local: Path) -> None:
+def up(ports: Ports, local: Path, sam: SamCli | None) -> None:
     """Start the stack, say where it is, and stay until interrupted."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -29,7 +35,7 @@ def up(ports: Ports, local: Path) -> None:
     files = {name: local / name for name in (_ENDPOINTS, _ENVIRONMENTS)}
     # Of a run that was killed: whoever waits for these files must not find the old ones.
     _remove(files)
-    with Stack(local, ports=ports, log_folder=local / "logs") as stack:
+    with Stack(local, ports=ports, log_folder=local / "logs", also_on=addresses(), sam=sam) as stack:
         endpoints = stack.endpoints()
         _write(files[_ENVIRONMENTS], stack.environments())
         _write(files[_ENDPOINTS], endpoints)
@@ -62,19 +68,38 @@ def main(arguments: list[str]) -> int:
     """Do what the command line says; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m onebox", description="Lockstep's stack on one machine.")
     parser.add_argument("--local", type=Path, default=LOCAL, help="folder for keys, addresses and logs")
+    parser.add_argument("--sam", type=Path, default=Path("sam"), help="the SAM CLI")
     commands = parser.add_subparsers(dest="command", required=True)
     up_parser = commands.add_parser("up", help="start everything and stay")
     for port in fields(Ports):
         option = f"--{port.name.replace('_', '-')}-port"
         up_parser.add_argument(option, dest=port.name, type=int, default=0, metavar="PORT")
-    commands.add_parser("demo", help="play one story, and check it")
+    demo_parser = commands.add_parser("demo", help="play one story, and check it")
+    for command in (up_parser, demo_parser):
+        command.add_argument("--functions", choices=["process", "sam"], default="process", help="where functions run")
     commands.add_parser("token", help="print a JWT that the API accepts").add_argument("user")
+    commands.add_parser("sam-local", help="run every event and route in containers, and check what they did")
     said = parser.parse_args(arguments)
+    sam = SamCli(said.sam, said.local / "sam", said.local / "logs")
+    try:
+        return _run(said, sam)
+    except (NoImage, SamFailed) as failure:
+        print(failure, file=sys.stderr)
+        return 1
+
+
+def _run(said: argparse.Namespace, sam: SamCli) -> int:
+    in_containers = said.command == "sam-local" or getattr(said, "functions", None) == "sam"
+    if in_containers:
+        print(fetch(image_of(Template.load(BUILT, region=REGION))))
     match said.command:
         case "up":
-            up(Ports(**{port.name: getattr(said, port.name) for port in fields(Ports)}), said.local)
+            ports = Ports(**{port.name: getattr(said, port.name) for port in fields(Ports)})
+            up(ports, said.local, sam if in_containers else None)
         case "demo":
-            return demo(said.local)
+            return demo(said.local, sam if in_containers else None)
+        case "sam-local":
+            return check(said.local, sam)
         case "token":
             print(Identity(said.local).token(said.user))
     return 0

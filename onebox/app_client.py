@@ -8,7 +8,8 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-_TIMEOUT_S = 10
+# Containers behind the API may have to start.
+_TIMEOUT_S = 60
 
 # What an app's background request does when the network or the server has a bad moment.
 _TRIES = 5

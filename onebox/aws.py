@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onebox.environment import variables
@@ -42,10 +42,15 @@ _QUEUE_POLICY = "AWS::SQS::QueuePolicy"
 
 
 class LocalAws:
-    """moto and what the template wants of it."""
+    """
+    moto and what the template wants of it.
 
-    def __init__(self, port: int = 0) -> None:
-        self._server = MotoServer(port)
+    Args:
+        also_on: Addresses beside the loopback on which it listens, on the same port.
+    """
+
+    def __init__(self, port: int = 0, also_on: Sequence[str] = ()) -> None:
+        self._server = MotoServer(port, also_on)
         self.url = self._server.url
         # moto keeps one account per process: two stacks in it must not have one name.
         self._stack_name = f"lockstep-{self.url.rpartition(':')[2]}"

@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from onebox.bridge import addresses
+from onebox.expect import Failed, expect, wait
 from onebox.lock_screen import CardState, Verdict
 from onebox.phone import ATTRIBUTES_TYPE, Phone
+from onebox.sam.cli import SamCli
 from onebox.stack import Stack
 from onebox.timeline import Timeline
 
@@ -16,19 +19,17 @@ ORDER = "order-42"
 # Ample for one publish on a slow machine, and all of them stay within a minute.
 _WITHIN_S = 10
 
-_LOOK_AGAIN_S = 0.02
-
-
-class Failed(Exception):
-    """Something did not happen, or happened though it must not."""
+# Containers start when they are first needed.
+_WITHIN_CONTAINERS_S = 60
 
 
 class Story:
     """A delivery, its producer and its three customers."""
 
-    def __init__(self, stack: Stack, timeline: Timeline) -> None:
+    def __init__(self, stack: Stack, timeline: Timeline, within_s: float) -> None:
         self._stack = stack
         self._tell = timeline
+        self._within_s = within_s
 
     def play(self) -> None:
         """
@@ -61,7 +62,7 @@ class Story:
             to={"users": ["ana", "ben", "carl"]},
         )
         self._all_show([ana, ben], {"stage": "taken", "minutes": 40})
-        self._check(all(one.rang for phone in (ana, ben) for one in phone.starts(ORDER)), "a start rings")
+        expect(all(one.rang for phone in (ana, ben) for one in phone.starts(ORDER)), "a start rings")
         # Their update tokens are on their way to the API.
         self._wait("the phones pass their tokens on", lambda: self._stack.phones.are_idle)
         self._update([ana, ben], {"stage": "baking", "minutes": 25})
@@ -81,10 +82,10 @@ class Story:
         alert = {"title": "Nearly there", "body": "7 minutes"}
         self._update(phones, {"stage": "on its way", "driver": "Dora", "minutes": 7}, alert=alert)
         for phone in phones:
-            self._check(phone.history[-1].rang, f"the alert rings on {phone.name}'s phone")
+            expect(phone.history[-1].rang, f"the alert rings on {phone.name}'s phone")
         self._update(phones, {"stage": "on its way", "driver": "Dora", "minutes": 6})
         for phone in phones:
-            self._check(not phone.history[-1].rang, f"the update after it is silent on {phone.name}'s phone")
+            expect(not phone.history[-1].rang, f"the update after it is silent on {phone.name}'s phone")
 
     def _a_token_rotates(self, *phones: Phone) -> str:
         self._tell.title("4. iOS replaces a token midway")
@@ -115,22 +116,22 @@ class Story:
         self._all_show(phones, final)
         for phone in phones:
             card = phone.card(ORDER)
-            self._check(card is not None and card.state(time.time()) is CardState.ENDED, f"{phone.name}'s card ended")
-            self._check(
+            expect(card is not None and card.state(time.time()) is CardState.ENDED, f"{phone.name}'s card ended")
+            expect(
                 card is not None and card.state(dismissal_s) is CardState.DISMISSED,
                 f"{phone.name}'s card leaves the lock screen when the producer said",
             )
 
     def _check_pushes(self, *phones: Phone, old: str, dead: str) -> None:
-        self._check(self._statuses(dead)[-2:] == [200, 410], "nothing is pushed to the dead token any more")
-        self._check(set(self._statuses(old)) == {200}, "nothing is pushed to the replaced token any more")
+        expect(self._statuses(dead)[-2:] == [200, 410], "nothing is pushed to the dead token any more")
+        expect(set(self._statuses(old)) == {200}, "nothing is pushed to the replaced token any more")
         for phone in phones:
-            self._check(len(phone.starts(ORDER)) == 1, f"{phone.name}'s phone has one card, no double")
-            self._check(not phone.refusals, f"the API takes all that {phone.name}'s phone says: {phone.refusals}")
+            expect(len(phone.starts(ORDER)) == 1, f"{phone.name}'s phone has one card, no double")
+            expect(not phone.refusals, f"the API takes all that {phone.name}'s phone says: {phone.refusals}")
             odd = [one for one in phone.history if one.verdict is not Verdict.APPLIED]
-            self._check(not odd, f"{phone.name}'s phone applies every push: {odd}")
+            expect(not odd, f"{phone.name}'s phone applies every push: {odd}")
         for queue in ("PublishDeadLetterQueue", "DeliveryDeadLetterQueue"):
-            self._check(not self._stack.queues.count(queue), f"{queue} is empty")
+            expect(not self._stack.queues.count(queue), f"{queue} is empty")
 
     # --- what happens in them
 
@@ -166,27 +167,20 @@ class Story:
         return [push.reason for push in self._stack.apns.received() if push.token == token]
 
     def _wait(self, what: str, condition: Callable[[], bool]) -> None:
-        until_s = time.monotonic() + _WITHIN_S
-        while not condition():
-            if time.monotonic() > until_s:
-                self._tell.catch_up()
-                raise Failed(f"not within {_WITHIN_S} s: {what}")
-            time.sleep(_LOOK_AGAIN_S)
-
-    def _check(self, holds: bool, what: str) -> None:
-        if not holds:
-            raise Failed(f"it does not hold that {what}")
+        wait(what, condition, within_s=self._within_s)
 
 
-def demo(local: Path) -> int:
-    """Play the story; returns 0 if it went as it should."""
+def demo(local: Path, sam: SamCli | None = None) -> int:
+    """Play the story, the functions in this process or in containers; returns 0 if it went as it should."""
     logs = local / "logs"
-    with Stack(local, log_folder=logs) as stack:
+    within_s = _WITHIN_S if sam is None else _WITHIN_CONTAINERS_S
+    with Stack(local, log_folder=logs, sam=sam, also_on=addresses() if sam else ()) as stack:
         timeline = Timeline(sys.stdout, stack.phones)
         began_s = time.monotonic()
         try:
-            Story(stack, timeline).play()
+            Story(stack, timeline, within_s).play()
         except Failed as failure:
+            timeline.catch_up()
             timeline.screens(ORDER)
             timeline.verdict(f"FAILED: {failure}\nWhat the functions logged is in {logs}.", good=False)
             return 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from onebox.lambda_runtime import Function, FunctionError
+from onebox.lambda_runtime import FunctionError, Invocable
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -33,7 +33,7 @@ class EventSource:
         self,
         sqs: "SQSClient",
         queue_url: str,
-        function: Function,
+        function: Invocable,
         *,
         queue_arn: str,
         batch_size: int,

@@ -1,27 +1,42 @@
 """API Gateway's HTTP API on this machine: the template's routes, its JWT check, its events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from onebox.http_event import Request, Response, event, gateway_response, match, response
 from onebox.http_server import HttpServer
 from onebox.identity import JwtCheck
-from onebox.lambda_runtime import Function, FunctionError
+from onebox.lambda_runtime import FunctionError, Invocable
 from onebox.template import Route
+
+# Answers a request that found its route and passed its check: the route, its path parameters, the caller's claims.
+# Raises FunctionError, or ValueError for an answer that is none.
+type Integration = Callable[[Request, Route, Mapping[str, str], Mapping[str, str] | None], Response]
+
+
+def invoking(functions: Mapping[str, Invocable]) -> Integration:
+    """Let the route's function handle an event made of the request."""
+
+    def answer(
+        request: Request, route: Route, parameters: Mapping[str, str], claims: Mapping[str, str] | None
+    ) -> Response:
+        return response(functions[route.function].invoke(event(request, route, parameters, claims)))
+
+    return answer
 
 
 class HttpApi:
-    """Serves the routes of the template by its functions."""
+    """Serves the routes of the template by what is integrated with them."""
 
     def __init__(
         self,
         routes: Sequence[Route],
-        functions: Mapping[str, Function],
+        integration: Integration,
         checks: Mapping[str, JwtCheck],
         *,
         port: int = 0,
     ) -> None:
         self._routes = routes
-        self._functions = functions
+        self._integration = integration
         self._checks = checks
         self._server = HttpServer(self.answer, name="http-api", port=port)
         self.url = self._server.url
@@ -40,7 +55,6 @@ class HttpApi:
             if claims is None:
                 return gateway_response(401, "Unauthorized", ("www-authenticate", "Bearer"))
         try:
-            answer = self._functions[route.function].invoke(event(request, route, parameters, claims))
-            return response(answer)
+            return self._integration(request, route, parameters, claims)
         except (FunctionError, ValueError):
             return gateway_response(500, "Internal Server Error")

@@ -52,6 +52,17 @@ class Handler(Protocol):
         """Handle an event."""
 
 
+class Invocable(Protocol):
+    """A function, wherever it runs."""
+
+    @property
+    def log(self) -> FunctionLog:
+        """Where what it prints goes, and what is said of it."""
+
+    def invoke(self, event: Any, /) -> Any:
+        """Handle an event, after those that came before; raises FunctionError."""
+
+
 class Function:
     """
     One container of a function: it handles one event at a time, and keeps its module between them.

@@ -11,13 +11,13 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 # moto must be imported before any boto3 client is made.
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.sqs.models import sqs_backends
-from werkzeug.serving import make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 
 type Environ = dict[str, Any]
 type StartResponse = Callable[..., Any]
@@ -109,18 +109,31 @@ def _is_empty(answer: list[bytes]) -> bool:
 
 
 class MotoServer:
-    """All of moto on a port of this machine."""
+    """
+    All of moto on a port of this machine.
 
-    def __init__(self, port: int = 0) -> None:
+    Args:
+        also_on: Addresses beside the loopback on which it listens, on the same port.
+    """
+
+    def __init__(self, port: int = 0, also_on: Sequence[str] = ()) -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._app = OneAtATime(DomainDispatcherApplication(create_backend_app))
-        self._server = make_server("127.0.0.1", port, self._app, threaded=True, request_handler=MotoRequestHandler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="moto", daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._servers: list[BaseWSGIServer] = []
+        for host in ("127.0.0.1", *also_on):
+            server = make_server(host, port, self._app, threaded=True, request_handler=MotoRequestHandler)
+            port = server.server_port
+            self._servers.append(server)
+        self._threads = [
+            threading.Thread(target=server.serve_forever, args=(0.05,), name="moto", daemon=True)
+            for server in self._servers
+        ]
+        self.url = f"http://127.0.0.1:{port}"
 
     def start(self) -> None:
         """Start to answer."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def drop_messages(self) -> None:
         """Empty all queues."""
@@ -133,6 +146,7 @@ class MotoServer:
     def stop(self) -> None:
         """Stop, and free the port."""
         self._app.close()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        for server, thread in zip(self._servers, self._threads, strict=True):
+            server.shutdown()
+            thread.join()
+            server.server_close()

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -14,15 +14,18 @@ from onebox.aws import ENVIRONMENT, REGION, LocalAws
 # moto, which onebox.aws brings, comes before everything that may make a boto3 client.
 from lockstep.apns import Environment  # isort: skip
 from onebox.apns.simulator import ApnsSimulator
+from onebox.bridge import as_containers_say
 from onebox.control import Control
 from onebox.event_source import EventSource, EventSources
 from onebox.function_log import FunctionLog
-from onebox.http_api import HttpApi
+from onebox.http_api import HttpApi, Integration, invoking
 from onebox.identity import AUDIENCE, ISSUER, Identity, JwtCheck
-from onebox.lambda_runtime import Function, Handler
+from onebox.lambda_runtime import Function, Handler, Invocable
 from onebox.phones import Phones
 from onebox.ports import Ports
 from onebox.queues import Queues
+from onebox.sam.cli import SamCli
+from onebox.sam.host import containers
 from onebox.signing_key import LocalSigningKey
 from onebox.template import FunctionSpec, Template
 
@@ -45,6 +48,11 @@ class Stack:
         parameters: Of the template, beside or in place of the usual ones.
         log_folder: Where each function's whole log goes.
         make_handler: Imports a function's handler; default: from the function's own file.
+        also_on: Addresses beside the loopback on which moto and APNs listen, for containers to reach them.
+        sam: Runs the functions in containers; default: they run in this process.
+
+    Attributes:
+        functions: Those that run in this process.
     """
 
     def __init__(
@@ -56,6 +64,8 @@ class Stack:
         parameters: Mapping[str, str] | None = None,
         log_folder: Path | None = None,
         make_handler: Callable[[FunctionSpec], Handler] | None = None,
+        also_on: Sequence[str] = (),
+        sam: SamCli | None = None,
     ) -> None:
         local.mkdir(parents=True, exist_ok=True)
         ports = ports or Ports()
@@ -63,18 +73,20 @@ class Stack:
         self.signing_key = LocalSigningKey.fresh()
         self.identity = Identity(local)
         self.template = Template.load(ROOT / "template.yaml", region=REGION)
-        self.aws = LocalAws(ports.aws)
+        self.aws = LocalAws(ports.aws, also_on)
         self.apns = ApnsSimulator(
             bundle_id=BUNDLE_ID,
             team_id=self.signing_key.team_id,
             keys={self.signing_key.key_id: self.signing_key.public_pem},
             directory=local,
             ports={Environment.PRODUCTION: ports.apns_production, Environment.SANDBOX: ports.apns_sandbox},
+            also_on=also_on,
         )
         self._ports = ports
         self._parameters = {**PARAMETERS, **(parameters or {})}
         self._log_folder = log_folder
         self._make_handler = make_handler
+        self._sam = sam
         self._stopping = ExitStack()
         self.functions: dict[str, Function] = {}
         self._environments: dict[str, dict[str, str | None]] = {}
@@ -104,15 +116,12 @@ class Stack:
         self.queues = Queues(self.aws.sqs, self.aws.queues)
         for spec in self.template.functions:
             self._environments[spec.logical_id] = self._environment(resolved[spec.logical_id])
-            function = self.container(spec.logical_id)
-            self.functions[spec.logical_id] = function
-            stack.callback(function.log.close)
-            function.load()
+        functions, integration = self._host(stack)
         checks = {
             name: JwtCheck(self.identity.public_key, issuer=said["issuer"], audience=_listed(said["audience"]))
             for name, said in resolved["authorizers"].items()
         }
-        self.api = HttpApi(self.template.routes(), self.functions, checks, port=self._ports.api)
+        self.api = HttpApi(self.template.routes(), integration, checks, port=self._ports.api)
         stack.enter_context(running(self.api))
         self.phones = Phones(self.apns, api=self.api.url, token=self.identity.token)
         stack.callback(self.phones.stop)
@@ -123,7 +132,7 @@ class Stack:
                 EventSource(
                     self.aws.sqs,
                     self.aws.queues[source.queue],
-                    self.functions[source.function],
+                    functions[source.function],
                     queue_arn=resolved["arns"][source.queue],
                     batch_size=source.batch_size,
                     reports_failures=source.reports_failures,
@@ -134,6 +143,16 @@ class Stack:
         )
         if self.polling:
             stack.enter_context(self._sources.polling())
+
+    def _host(self, stack: ExitStack) -> tuple[Mapping[str, Invocable], Integration]:
+        """Bring the functions up, in this process or in containers."""
+        if self._sam is not None:
+            return stack.enter_context(containers(self._sam, list(self._environments), self.environments))
+        for name in self._environments:
+            self.functions[name] = function = self.container(name)
+            stack.callback(function.log.close)
+            function.load()
+        return self.functions, invoking(self.functions)
 
     def _deploy(self) -> dict[str, Any]:
         fed_from = {source.queue for source in self.template.queue_sources()}
@@ -170,9 +189,19 @@ class Stack:
             "page": None,
         }
 
-    def environments(self) -> dict[str, dict[str, str | None]]:
-        """Return the variables of each function, as `sam local invoke -n` takes them."""
-        return {name: dict(variables) for name, variables in self._environments.items()}
+    def environments(self, user: str = "ana") -> dict[str, dict[str, str | None]]:
+        """
+        Return the variables of each function as `sam local … -n` takes them: what its containers need to know.
+
+        Args:
+            user: Who calls register.
+        """
+        # No folder of ours is in a container: it gets the certificate itself.
+        inside = {"APNS_CA_FILE": self.apns.ca_file.read_text(), "LOCAL_USER": user}
+        return {
+            function: as_containers_say({name: inside.get(name, value) for name, value in variables.items()})
+            for function, variables in self._environments.items()
+        }
 
     def container(self, function: str, **variables: str | None) -> Function:
         """Return a new container of a function, with variables changed or (None) taken away. Nothing feeds it."""

@@ -42,7 +42,7 @@ def test_functions_get_the_declared_variables_and_no_others(stack: Stack) -> Non
 
 
 def test_variables_lead_to_this_machine(stack: Stack) -> None:
-    variables = stack.environments()["PushFunction"]
+    variables = stack.functions["PushFunction"].environment
 
     assert variables["PUBLISH_QUEUE_URL"] == stack.aws.queues["PublishQueue"]
     assert variables["AWS_ENDPOINT_URL"] == stack.aws.url

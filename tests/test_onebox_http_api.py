@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from onebox.function_log import FunctionLog
-from onebox.http_api import HttpApi
+from onebox.http_api import HttpApi, invoking
 from onebox.http_event import BODY_MAX
 from onebox.identity import AUDIENCE, ISSUER, Identity, JwtCheck
 from onebox.lambda_runtime import Function
@@ -41,7 +41,7 @@ def api(identity: Identity) -> Iterator[HttpApi]:
     spec = FunctionSpec("RegisterFunction", Path(), "register.handler", 10, 128, {})
     function = Function(spec, {}, FunctionLog("register"), region="us-east-1", make_handler=lambda _: echo)
     check = JwtCheck(identity.public_key, issuer=ISSUER, audience=[AUDIENCE])
-    api = HttpApi(ROUTES, {"RegisterFunction": function}, {"Jwt": check})
+    api = HttpApi(ROUTES, invoking({"RegisterFunction": function}), {"Jwt": check})
     api.start()
     yield api
     api.stop()

@@ -61,6 +61,25 @@ def queued(stack: Stack) -> list[Delivery | Forgetting]:
     return [read_body(message.body) for message in stack.queues.look("DeliveryQueue")]
 
 
+# --- who calls
+
+NOBODY = event_of("forget-me")
+del NOBODY["requestContext"]["authorizer"]
+
+
+@pytest.mark.parametrize("local", ["false", "", None])
+def test_a_deployed_function_knows_no_local_user(stack: Stack, local: str | None) -> None:
+    deployed = stack.container("RegisterFunction", LOCAL_USER="ana", AWS_SAM_LOCAL=local)
+
+    assert deployed.invoke(NOBODY)["statusCode"] == 401
+
+
+def test_under_sam_local_the_local_user_calls(stack: Stack) -> None:
+    local = stack.container("RegisterFunction", LOCAL_USER="ana", AWS_SAM_LOCAL="true")
+
+    assert local.invoke(NOBODY)["statusCode"] == 204
+
+
 # --- events/
 
 

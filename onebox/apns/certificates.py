@@ -1,4 +1,4 @@
-"""A certificate authority and a server certificate for localhost, made anew for every simulator."""
+"""A certificate authority and a server certificate for this machine, made anew for every simulator."""
 
 import datetime
 import ipaddress
@@ -10,7 +10,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from onebox.bridge import CONTAINER_HOST
+
 _LIFE = datetime.timedelta(days=30)
+
+_LOOPBACK = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
 
 
 def server_context(directory: Path, ca_file: Path) -> ssl.SSLContext:
@@ -25,13 +29,13 @@ def server_context(directory: Path, ca_file: Path) -> ssl.SSLContext:
     )
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [x509.DNSName(host) for host in ("localhost", CONTAINER_HOST)]
     certificate = (
         _builder(name, ca_name, key.public_key(), ca_key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.SubjectAlternativeName([*names, _LOOPBACK]), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
     directory.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ import ssl
 import threading
 import time
 import weakref
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +36,7 @@ class ApnsSimulator:
         now: Seconds since 1970; for provider tokens and records. TLS uses the real clock.
         directory: Where its certificates go.
         ports: Of each environment; one that is missing is chosen by the system, and kept for the next start.
+        also_on: Addresses beside the loopback on which it listens, on the same ports.
     """
 
     def __init__(
@@ -46,8 +47,8 @@ class ApnsSimulator:
         keys: Mapping[str, str],
         directory: Path,
         now: Callable[[], float] = time.time,
-        host: str = "127.0.0.1",
         ports: Mapping[Environment, int] | None = None,
+        also_on: Sequence[str] = (),
         stream_limits: StreamLimits | None = None,
     ) -> None:
         self.faults = Faults()
@@ -55,7 +56,7 @@ class ApnsSimulator:
         self.stream_limits = stream_limits or StreamLimits()
         self.ca_file = directory / "apns-ca.pem"
         self._directory = directory
-        self._host = host
+        self._hosts = ("127.0.0.1", *also_on)
         self._now = now
         self._tokens = DeviceTokens()
         self._log = PushLog()
@@ -175,16 +176,17 @@ class ApnsSimulator:
     async def _listen(self, context: ssl.SSLContext) -> None:
         loop = asyncio.get_running_loop()
         for gateway in self._gateways:
-            server = await loop.create_server(
-                partial(Connection, gateway, self._connected),
-                self._host,
-                self._ports.get(gateway.environment, 0),
-                ssl=context,
-                backlog=1024,
-                ssl_shutdown_timeout=1,
-            )
-            self._ports[gateway.environment] = server.sockets[0].getsockname()[1]
-            self._servers.append(server)
+            for host in self._hosts:
+                server = await loop.create_server(
+                    partial(Connection, gateway, self._connected),
+                    host,
+                    self._ports.get(gateway.environment, 0),
+                    ssl=context,
+                    backlog=1024,
+                    ssl_shutdown_timeout=1,
+                )
+                self._ports[gateway.environment] = server.sockets[0].getsockname()[1]
+                self._servers.append(server)
 
     async def _shut(self) -> None:
         for server in self._servers:

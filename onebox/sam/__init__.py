@@ -1,0 +1,1 @@
+"""The functions in containers of the Lambda runtime, by the SAM CLI."""
