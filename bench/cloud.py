@@ -8,10 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lockstep.apns import Environment
-from lockstep.dynamodb import Item, write_batch
+from bench.kept_alive import kept_alive
+from bench.worker import MeasurementFailed
+from lockstep.activities import Activities
+from lockstep.apns import Environment, Push
+from lockstep.delivery import Audience, Delivery
+from lockstep.dynamodb import Item, to_item, write_batch
 from lockstep.ids import phone_of
 from lockstep.phones import Card, Phone
+from lockstep.plan import Plan
 from lockstep.token_items import card_key, phone_key
 from lockstep.tokens import Tokens
 from onebox import ROOT
@@ -30,12 +35,14 @@ class Cloud:
     A deployed stack without its functions.
 
     Attributes:
+        url: Where AWS is to the function.
         push: The push function, as the template says it.
         variables: Its environment, which still leads to Apple's hosts.
         publish_queue_arn: Where its messages come from.
     """
 
     aws: LocalAws
+    url: str
     key: LocalSigningKey
     push: FunctionSpec
     variables: Mapping[str, str]
@@ -43,7 +50,7 @@ class Cloud:
 
     def environment(self, *, apns_url: str, ca_file: str) -> dict[str, str | None]:
         """Return what push's process needs, with this APNs in place of Apple's."""
-        here = {"AWS_ENDPOINT_URL": self.aws.url, "APNS_PRODUCTION_URL": apns_url, "APNS_CA_FILE": ca_file}
+        here = {"AWS_ENDPOINT_URL": self.url, "APNS_PRODUCTION_URL": apns_url, "APNS_CA_FILE": ca_file}
         runtime = {"AWS_SAM_LOCAL": "true", "AWS_LAMBDA_FUNCTION_NAME": PUSH}
         return {**ENVIRONMENT, **runtime, **self.variables, **here}
 
@@ -66,22 +73,36 @@ class Cloud:
             ]
         }
 
+    def push_to(self, card: Card) -> Push:
+        """Return the push that brings a card up to date with its row as it is."""
+        row = Activities(self.aws.dynamodb, self.aws.tables["ActivitiesTable"]).get(card.activity, now_s=0)
+        if row is None:
+            raise MeasurementFailed(f"{card.activity} has no row")
+        delivery = Delivery(card.activity, Audience.CARDS, from_revision=0)
+        plan = Plan(delivery, row, default_environment=Environment.PRODUCTION, now_s=row.timestamp_s)
+        push = plan.of_card(card, phone_under(card), None)
+        if push is None:
+            raise MeasurementFailed(f"{card.activity} has nothing to say")
+        return push
+
     def register(self, cards: Sequence[Card]) -> None:
         """
         Store cards and their phones.
 
-        Register's code writes the first of them; the others are copies of its items, each with its own phone and token.
+        The code that register uses writes the first; the others are copies of its items, each with a phone and token of
+        its own.
         """
         client, table = self.aws.dynamodb, self.aws.tables["TokensTable"]
         tokens, first, now_s = Tokens(client, table), cards[0], int(time.time())
-        tokens.replace_phone(None, Phone(first.phone, first.owner, environment=Environment.PRODUCTION), now_s=now_s)
+        tokens.replace_phone(None, phone_under(first), now_s=now_s)
         tokens.put_card(first, now_s=now_s)
+        tokens.caught_up(first)
         phone = client.get_item(TableName=table, Key=phone_key(first.phone))["Item"]
         card = client.get_item(TableName=table, Key=card_key(first))["Item"]
         items: list[Item] = []
         for one in cards:
-            own = {"device_key": {"S": one.phone}, "owner": {"S": one.owner}}
-            named = {"activity": {"S": one.activity}, "card": {"S": one.card}, "token": {"S": one.token or ""}}
+            own = to_item({"device_key": one.phone, "owner": one.owner})
+            named = to_item({"activity": one.activity, "card": one.card, "token": one.token})
             items += [{**phone, **own, **phone_key(one.phone)}, {**card, **own, **named, **card_key(one)}]
         write_batch(client, table, [{"PutRequest": {"Item": item}} for item in items])
 
@@ -104,6 +125,12 @@ def cards_of(activity: str, count: int) -> list[Card]:
     ]
 
 
+def phone_under(card: Card) -> Phone:
+    """Make the phone of a card, as one that has reported itself."""
+    at_ms = card.observed_at_ms
+    return Phone(card.phone, card.owner, Environment.PRODUCTION, "18.2", frequent_updates=True, observed_at_ms=at_ms)
+
+
 @contextmanager
 def deployed() -> Iterator[Cloud]:
     """Run moto in this process, with the template in it."""
@@ -116,7 +143,8 @@ def deployed() -> Iterator[Cloud]:
             secret=key.secret(),
             expressions={"variables": push.environment, "arn": {"Fn::GetAtt": [PUBLISH_QUEUE, "Arn"]}},
         )
-        yield Cloud(aws, key, push, resolved["variables"], resolved["arn"])
+        with kept_alive(aws.url) as url:
+            yield Cloud(aws, url, key, push, resolved["variables"], resolved["arn"])
 
 
 def _update(activity: str, minutes: int) -> dict[str, Any]:
