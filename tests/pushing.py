@@ -2,9 +2,11 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 from lockstep.activities import Activities
 from lockstep.row import Row
@@ -86,16 +88,18 @@ def hook(stack: Stack, event: str, act: Callable[..., None]) -> Iterator[None]:
             client.meta.events.unregister(event, act)
 
 
-def register_card(stack: Stack, device: str, token: str, user: str = "ana") -> None:
-    """Register a card over HTTPS as an app would, its environment unsaid."""
-    from urllib.request import Request, urlopen
-
-    request = Request(  # noqa: S310  # our own API
-        f"{stack.api.url}/v1/devices/{device}/cards/card-1",
-        json.dumps({"activity": ORDER, "token": token}).encode(),
-        {"Authorization": f"Bearer {stack.identity.token(user)}", "Content-Type": "application/json"},
-        method="PUT",
-    )
-    with urlopen(request, timeout=10) as answer:  # noqa: S310  # the same
-        assert answer.status == 204
+def ask(stack: Stack, path: str, body: Mapping[str, Any], user: str = "ana") -> None:
+    """Register something of a device over HTTPS as an app would."""
+    connection = HTTPConnection(urlsplit(stack.api.url).netloc, timeout=10)
+    headers = {"Authorization": f"Bearer {stack.identity.token(user)}", "Content-Type": "application/json"}
+    try:
+        connection.request("PUT", f"/v1/devices/{path}", json.dumps(body), headers)
+        assert connection.getresponse().status in (200, 204)
+    finally:
+        connection.close()
     settle(stack)
+
+
+def register_card(stack: Stack, device: str, token: str, user: str = "ana") -> None:
+    """Register a card, its phone's environment unsaid."""
+    ask(stack, f"{device}/cards/card-1", {"activity": ORDER, "token": token}, user)

@@ -8,7 +8,7 @@ from onebox.apns.simulator import Fault
 from onebox.lock_screen import Verdict
 from onebox.stack import Stack
 from tests.messages import start, update
-from tests.pushing import ORDER, minutes, now_ms, pushed, register_card, say, settle, started, tokens
+from tests.pushing import ORDER, ask, minutes, now_ms, pushed, register_card, say, settle, started, tokens
 
 
 def test_a_dead_token_is_forgotten_and_never_pushed_again(stack: Stack) -> None:
@@ -118,6 +118,31 @@ def test_a_phone_that_did_not_say_its_environment_is_found_in_the_other_one(stac
         (Environment.SANDBOX, 200),
     ]
     assert tokens(stack).phones([phone])[phone].environment is Environment.SANDBOX
+
+
+def test_a_start_of_a_phone_that_did_not_say_its_environment_goes_on_in_the_other_one(stack: Stack) -> None:
+    phone, token = phone_of("a-device"), stack.apns.issue_token(Environment.SANDBOX)
+    ask(stack, "a-device/start-tokens/OrderAttributes", {"token": token})
+
+    say(stack, start(ORDER, "ana"))
+    say(stack, start(ORDER, "ana", aps={"content-state": {"driver": "Ana", "minutes": 25}}))
+
+    first, again = stack.apns.pushes
+    assert (first.environment, first.status) == (Environment.PRODUCTION, 400)
+    assert (again.environment, again.status) == (Environment.SANDBOX, 200), "and no second start of the run"
+    assert again.payload["aps"]["input-push-token"] == 1
+    assert tokens(stack).phones([phone])[phone].environment is Environment.SANDBOX
+
+
+def test_a_start_token_that_is_bad_in_both_environments_leaves_no_marker(stack: Stack) -> None:
+    ask(stack, "a-device/start-tokens/OrderAttributes", {"token": "ab" * 40})
+    say(stack, start(ORDER, "ana"))
+    assert pushed(stack) == [("start", 400)] * 2
+
+    token = stack.apns.issue_token(Environment.PRODUCTION)
+    ask(stack, "a-device/start-tokens/OrderAttributes", {"token": token})
+
+    assert pushed(stack)[2:] == [("start", 200)]
 
 
 def test_a_token_that_is_bad_in_both_environments_is_forgotten(stack: Stack) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from lockstep.apns import Environment, Push
@@ -18,6 +18,8 @@ ALERT_LIFE_MS = 60_000
 # A start that a phone gets later than this shows something that is over (a choice: Apple names no number).
 START_LIFE_S = 600
 
+_OTHER = {Environment.PRODUCTION: Environment.SANDBOX, Environment.SANDBOX: Environment.PRODUCTION}
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -25,6 +27,7 @@ class Target:
     Where a push goes; it comes back with the outcome.
 
     Attributes:
+        phone: Whose token it is, as known when the push was made.
         environment_said: Whether the phone said which APNs environment its tokens are of.
         elsewhere: Whether this is the second try, in the other environment.
         marker: Of a start: what notes it, and blocks another.
@@ -32,6 +35,7 @@ class Target:
 
     plan: "Plan" = field(repr=False)
     row: Card | StartToken
+    phone: Phone
     environment: Environment
     environment_said: bool
     sent_at_ms: int
@@ -88,6 +92,19 @@ class Plan:
         expiration_s = int(self._now_s) + START_LIFE_S
         return self._push(start_token, start_token.token, phone, body, priority, expiration_s, marker)
 
+    def elsewhere(self, push: Push, target: Target, *, now_s: float) -> Push | None:
+        """
+        Send a push to the other environment, for a phone that didn't say which is its own.
+
+        A start is built anew: it speaks of the environment that it goes to. What cards hear is the same in both.
+        """
+        other = _OTHER[target.environment]
+        again: Push | None = push
+        if isinstance(target.row, StartToken):
+            again = self.of_start(target.row, replace(target.phone, environment=other))
+        found = replace(target, environment=other, elsewhere=True, sent_at_ms=int(now_s * 1000))
+        return again and replace(again, ref=found)
+
     @property
     def may_start(self) -> bool:
         """Whether the row can be started by push at all."""
@@ -110,7 +127,7 @@ class Plan:
         marker: Marker | None = None,
     ) -> Push:
         environment = phone.environment or self._default_environment
-        target = Target(self, row, environment, phone.environment is not None, int(self._now_s * 1000), marker)
+        target = Target(self, row, phone, environment, phone.environment is not None, int(self._now_s * 1000), marker)
         collapse_id = self._collapse_id if marker else None
         return Push(token, body, priority, expiration_s, collapse_id, once=marker is not None, ref=target)
 

@@ -7,7 +7,7 @@ from lockstep.apns import Accepted, Environment, Outcome, Push, Rejected, Unansw
 from lockstep.delivery import Audience, Delivery, retry_delay_s, waited_s
 from lockstep.ids import shorten
 from lockstep.phones import Marker
-from lockstep.plan import START_LIFE_S, Plan, Target
+from lockstep.plan import START_LIFE_S, Plan, Target, target_of
 from lockstep.reasons import Remedy
 from lockstep.telemetry import Count, Telemetry
 from lockstep.tokens import Tokens
@@ -17,8 +17,6 @@ PHONES_MAX = 200
 
 # How long phones wait while Apple refuses our key or topic: a person must act first.
 STOPPED_DELAY_S = 60
-
-_OTHER = {Environment.PRODUCTION: Environment.SANDBOX, Environment.SANDBOX: Environment.PRODUCTION}
 
 
 class Settlement:
@@ -121,10 +119,10 @@ class Settlement:
         self._log("rejected", target, outcome.reason, outcome.status)
         remedy = outcome.remedy
         if remedy is Remedy.OTHER_ENVIRONMENT and not (target.environment_said or target.elsewhere):
-            other = _OTHER[target.environment]
-            again = replace(target, environment=other, elsewhere=True, sent_at_ms=int(self._now() * 1000))
-            self._elsewhere.append((other, replace(push, ref=again)))
-            return
+            again = self._plan.elsewhere(push, target, now_s=self._now())
+            if again is not None:
+                self._elsewhere.append((target_of(again).environment, again))
+                return
         if target.marker:
             self._not_taken.append(target.marker)
         if remedy in (Remedy.STOP_AND_ALARM, Remedy.NEW_PROVIDER_TOKEN):
