@@ -181,7 +181,7 @@ def test_a_function_is_invoked_as_lambda_is(
 @pytest.mark.parametrize(
     "answer",
     [
-        Response(200, [("X-Amz-Function-Error", "Unhandled")], b'{"errorMessage": "no"}'),
+        Response(200, [], b'{"errorMessage": "no", "errorType": "KeyError", "requestId": "", "stackTrace": []}'),
         Response(502, [], b"{}"),
         Response(200, [], b"no JSON"),
         Response(200, [], b""),

@@ -17,7 +17,7 @@ from lockstep.telemetry import Count
 from tests.messages import read
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "DECISIONS.md", ROOT / "CHANGELOG.md"]
+DOCUMENTS = [*(ROOT / name for name in ("README.md", "DECISIONS.md", "CHANGELOG.md")), *(ROOT / "docs").glob("*.md")]
 README = DOCUMENTS[0].read_text()
 
 
@@ -55,6 +55,16 @@ def test_every_make_target_exists() -> None:
     assert {"demo", "test", "up", "check", "build", "clean"} <= targets
     for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_local_invocation_is_of_a_function_and_an_event_that_exist() -> None:
+    local = [words[2:] for words in of("sam") if words[1] == "local"]
+
+    assert [words[0] for words in local] == ["invoke", "start-api"]
+    assert all(words[-2:] == ["-n", ".local/env.json"] for words in local)
+    _, function, _, event, *_ = local[0]
+    assert function in (ROOT / "template.yaml").read_text()
+    assert (ROOT / event).exists()
 
 
 def test_every_aws_command_and_option_exists() -> None:
@@ -109,4 +119,4 @@ def test_every_output_is_one_of_the_template() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_local_link_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
-        assert target.startswith("https://") or (ROOT / target).exists(), target
+        assert target.startswith("https://") or (document.parent / target).exists(), target
