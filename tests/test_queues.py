@@ -43,6 +43,15 @@ def test_a_reason_is_kept_short(stack: Stack, publish_queue: SourceQueue) -> Non
     assert len(letter.attributes["reason"]) == 1000
 
 
+def test_a_reason_holds_only_what_sqs_takes(stack: Stack, publish_queue: SourceQueue) -> None:
+    publish_queue.dead_letter(
+        SqsRecord.of(sqs(update())), "a\x01\x00\ufffe\uffff\ud800b\tä🍕\ud7ff\ue000\ufffd: is odd\n"
+    )
+
+    [letter] = stack.queues.look("PublishDeadLetterQueue")
+    assert letter.attributes["reason"] == "a" + 5 * "\ufffd" + "b\tä🍕\ud7ff\ue000\ufffd: is odd\n"
+
+
 def test_a_message_put_back_is_a_copy_that_waits_and_keeps_its_place(stack: Stack, publish_queue: SourceQueue) -> None:
     publish_queue.put_back(SqsRecord.of(sqs(update())), delay_s=60)
 

@@ -1,5 +1,6 @@
 """What we send over SQS: deliveries, copies of messages that must wait, and dead letters."""
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import batched
 from typing import TYPE_CHECKING
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 # What SQS takes in one SendMessageBatch, and the longest DelaySeconds.
 _BATCH_MAX = 10
 DELAY_MAX_S = 900
+
+# In a message, SQS takes these characters and refuses one that has any other ("SendMessage", SQS API reference).
+_UNSENDABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_REASON_MAX = 1000
 
 
 class DeliveryQueue:
@@ -58,7 +63,7 @@ class SourceQueue:
         self._client.send_message(
             QueueUrl=self._dead_letter_url,
             MessageBody=record.body,
-            MessageAttributes={**_place(record), "reason": {"DataType": "String", "StringValue": reason[:1000]}},
+            MessageAttributes={**_place(record), "reason": {"DataType": "String", "StringValue": _sendable(reason)}},
         )
 
     def put_back(self, record: SqsRecord, *, delay_s: int) -> None:
@@ -72,6 +77,11 @@ class SourceQueue:
         self._client.change_message_visibility(
             QueueUrl=self._url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=delay_s
         )
+
+
+def _sendable(reason: str) -> str:
+    """A reason may name a key of the producer's, which may hold anything."""
+    return _UNSENDABLE.sub("\ufffd", reason[:_REASON_MAX])
 
 
 def _place(record: SqsRecord) -> dict[str, "MessageAttributeValueTypeDef"]:
