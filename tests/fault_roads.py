@@ -6,7 +6,7 @@ import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,49 +16,39 @@ class Road(socketserver.ThreadingTCPServer):
     Passes bytes on to APNs, both ways.
 
     Attributes:
-        accepted: How many connections were made so far.
+        accepted: The connections made so far, by their address on our side.
+        dead: Those of them on which nothing comes through any more: no FIN, no RST, and no byte.
         swallowed: How many bytes of ours went nowhere.
     """
-
-    accepted = 0
-    swallowed = 0
-    _dead = 0
 
     def __init__(self, url: str) -> None:
         super().__init__(("127.0.0.1", 0), _Pass)
         self.beyond = ("127.0.0.1", int(url.rpartition(":")[2]))
+        self.accepted: list[Any] = []
+        self.dead: list[Any] = []
+        self.swallowed = 0
 
     def get_request(self) -> tuple[Any, Any]:
-        self.accepted += 1
-        return super().get_request()
-
-    def vanish(self) -> None:
-        """Let the connections made so far go dead: no FIN, no RST, and nothing comes through any more."""
-        self._dead = self.accepted
-
-    def is_dead(self, number: int) -> bool:
-        return number <= self._dead
+        request, address = super().get_request()
+        self.accepted.append(address)
+        return request, address
 
 
 class _Pass(socketserver.BaseRequestHandler):
     server: Road
 
     def handle(self) -> None:
-        number, ours = self.server.accepted, self.request
-        with socket.create_connection(self.server.beyond) as apples:
+        ours = self.request
+        with suppress(OSError), socket.create_connection(self.server.beyond) as apples:
             while True:
-                for one in select.select([ours] if self.server.is_dead(number) else [ours, apples], [], [])[0]:
-                    try:
-                        data = one.recv(65536)
-                    except OSError:
-                        return
-                    if self.server.is_dead(number):
-                        if one is ours and not data:
-                            return
-                        self.server.swallowed += len(data) if one is ours else 0
-                    elif data:
+                dead = self.client_address in self.server.dead
+                for one in select.select([ours] if dead else [ours, apples], [], [])[0]:
+                    data = one.recv(65536)
+                    if self.client_address not in self.server.dead:
                         (apples if one is ours else ours).sendall(data)
-                    else:
+                    elif one is ours:
+                        self.server.swallowed += len(data)
+                    if not data and (one is ours or not dead):
                         return
 
 
@@ -71,10 +61,9 @@ class OldServer(socketserver.ThreadingTCPServer):
         heard: All that came, TLS taken off.
     """
 
-    accepted = 0
-
     def __init__(self, certificate: Path) -> None:
         super().__init__(("127.0.0.1", 0), _AnswerInHttp1)
+        self.accepted = 0
         self.heard = bytearray()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate)
@@ -88,12 +77,9 @@ class _AnswerInHttp1(socketserver.BaseRequestHandler):
     server: OldServer
 
     def handle(self) -> None:
-        try:
-            with self.server.context.wrap_socket(self.request, server_side=True) as wrapped:
-                self.server.heard += wrapped.recv(65536)
-                wrapped.sendall(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
-        except OSError:
-            return
+        with suppress(OSError), self.server.context.wrap_socket(self.request, server_side=True) as wrapped:
+            self.server.heard += wrapped.recv(65536)
+            wrapped.sendall(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
 
 
 @contextmanager

@@ -53,19 +53,6 @@ def test_a_connection_that_died_while_idle_costs_nothing(
     hold(outcomes, wanted, apple)
 
 
-@pytest.mark.parametrize("once", [False, True])
-def test_a_goaway_that_came_while_idle_costs_nothing(engine: Engine, apple: ApnsSimulator, once: bool) -> None:
-    """APNs says so to idle connections; libcurl hears it only after it has sent."""
-    send(engine, pushes(apple, 5))
-    wanted = pushes(apple, 150, once=once)
-    apple.go_away("IdleTimeout")
-
-    outcomes = send(engine, wanted)
-
-    assert kinds(outcomes) == {"Accepted": 150}
-    hold(outcomes, wanted, apple)
-
-
 def test_a_connection_to_be_left_is_left_though_nobody_reads_on(engine: Engine, apple: ApnsSimulator) -> None:
     made = apple.connections_made
     apple.faults.add(Fault("answer", skip=1, status=403, reason="InvalidProviderToken"))
@@ -126,16 +113,4 @@ def test_where_streams_are_few_each_push_has_its_time(apple: ApnsSimulator) -> N
     engine.close()
 
     assert kinds(outcomes) == {"Accepted": 60}
-    assert apple.connections_made - made == 1
-
-
-def test_a_first_address_that_refuses_leaves_the_next(apple: ApnsSimulator) -> None:
-    port = apple.production_url.rpartition(":")[2]
-    engine = engine_to(apple, resolve=[f"localhost:{port}:127.0.0.2,127.0.0.1"])
-    made = apple.connections_made
-
-    outcomes = send(engine, pushes(apple, 30, once=True))
-    engine.close()
-
-    assert kinds(outcomes) == {"Accepted": 30}
     assert apple.connections_made - made == 1

@@ -1,8 +1,5 @@
 """Pushes through the engine, against the simulator: every push has one outcome, in time."""
 
-import socket
-import ssl
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +8,8 @@ import pytest
 
 from lockstep.apns import Accepted, Environment, Push, Unanswered
 from lockstep.engine import Engine
-from lockstep.provider_token import ProviderToken
 from onebox.apns.simulator import ApnsSimulator, Fault
-from tests.engine_side import KEY, TOPIC, Clock, engine_to, hold, kinds, push_to, pushes, send
+from tests.engine_side import TOPIC, Clock, engine_to, hold, kinds, push_to, pushes, send
 
 
 def test_a_push_has_all_headers_that_a_live_activity_needs(engine: Engine, apple: ApnsSimulator) -> None:
@@ -119,59 +115,6 @@ def test_a_clock_that_jumps_past_the_deadline_ends_the_wait(apple: ApnsSimulator
     assert first[1] == Accepted()
     assert rest == [Unanswered(maybe_taken=False, why="deadline")] * 4
     assert time.monotonic() - began_s < 5
-
-
-def test_nobody_listening_gives_everything_back_untaken(apple: ApnsSimulator) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"https://localhost:{free.getsockname()[1]}"
-    engine = engine_to(apple, url=url)
-
-    outcomes = send(engine, pushes(apple, 30))
-
-    assert kinds(outcomes) == {"Unanswered(False)": 30}
-
-
-def test_a_wrong_certificate_gets_nothing(apple: ApnsSimulator, tmp_path: Path) -> None:
-    import certifi
-
-    engine = Engine(apple.production_url, TOPIC, ProviderToken(KEY, time.time), ca_file=certifi.where())
-
-    outcomes = send(engine, pushes(apple, 3))
-
-    assert kinds(outcomes) == {"Unanswered(False)": 3}
-    assert not apple.pushes
-
-
-def test_a_server_without_http2_gets_no_push(apple: ApnsSimulator) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(apple.ca_file.parent / "apns-server.pem")
-    heard = bytearray()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                    with context.wrap_socket(connection, server_side=True) as wrapped:
-                        wrapped.settimeout(0.3)
-                        heard.extend(wrapped.recv(65536))
-                except TimeoutError:
-                    continue
-                except OSError:
-                    return
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        engine = engine_to(apple, url=f"https://localhost:{listener.getsockname()[1]}", request_timeout_s=1)
-
-        outcomes = send(engine, pushes(apple, 3))
-
-        listener.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
-
-    assert kinds(outcomes)["Accepted"] == 0
-    assert b"HTTP/1.1" not in heard
 
 
 def test_the_roots_that_push_trusts_hold_apples() -> None:

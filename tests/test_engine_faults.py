@@ -27,17 +27,6 @@ def test_a_fresh_connection_that_allows_one_stream_loses_none_of_500(
     assert all(push.status == 200 for push in apple.pushes), "none was refused for too many streams"
 
 
-def test_a_limit_lowered_to_one_midway_is_obeyed(engine: Engine, apple: ApnsSimulator) -> None:
-    wanted = pushes(apple, 400, once=True)
-    apple.faults.add(Fault("stream_limit", skip=50, limit=1))
-
-    outcomes = send(engine, wanted)
-
-    hold(outcomes, wanted, apple)
-    assert kinds(outcomes) == {"Accepted": 400}
-    assert {push.status for push in apple.pushes} == {200}, "no stream was too many"
-
-
 @pytest.mark.parametrize("once", [False, True])
 @pytest.mark.parametrize("skip", [0, 1, 60])
 @pytest.mark.parametrize("taken_first", [False, True])
@@ -69,21 +58,6 @@ def test_after_goaway_what_apns_did_not_process_is_sent_again(
         assert kinds(outcomes) == {"Accepted": 300}
 
 
-@pytest.mark.parametrize("once", [False, True])
-def test_a_burst_of_refused_streams_is_sent_again(engine: Engine, apple: ApnsSimulator, once: bool) -> None:
-    wanted = pushes(apple, 300, once=once)
-    # Answers are slow, so that the burst meets one flight of pushes.
-    apple.faults.add(Fault("latency", count=100, skip=1, latency_s=0.1))
-    apple.faults.add(Fault("refused_stream", count=20, skip=40))
-
-    outcomes = send(engine, wanted)
-
-    hold(outcomes, wanted, apple)
-    assert not apple.faults.pending()
-    if once:
-        assert kinds(outcomes) == {"Accepted": 300}
-
-
 def test_a_push_that_is_always_refused_is_given_up_after_some_tries(engine: Engine, apple: ApnsSimulator) -> None:
     wanted = pushes(apple, 60, once=True)
     apple.faults.add(Fault("refused_stream", count=None, token=wanted[-1].token))
@@ -101,28 +75,6 @@ def test_a_push_that_is_always_refused_is_given_up_after_some_tries(engine: Engi
     assert not last.maybe_taken
     assert Counter(push.token for push in apple.pushes)[wanted[-1].token] == TRIES_MAX
     assert taken(apple)[wanted[-1].token] == 0
-
-
-def test_a_single_reset_stream_may_have_been_taken(engine: Engine, apple: ApnsSimulator) -> None:
-    wanted = pushes(apple, 50)
-    apple.faults.add(Fault("rst_stream", skip=10))
-
-    outcomes = send(engine, wanted)
-
-    hold(outcomes, wanted, apple)
-    assert kinds(outcomes) == {"Accepted": 49, "Unanswered(True)": 1}
-
-
-def test_a_lost_answer_may_have_been_taken(apple: ApnsSimulator) -> None:
-    wanted = pushes(apple, 20, once=True)
-    apple.faults.add(Fault("lost_answer", skip=5))
-    engine = engine_to(apple, request_timeout_s=1)
-
-    outcomes = send(engine, wanted)
-    engine.close()
-
-    hold(outcomes, wanted, apple)
-    assert kinds(outcomes) == {"Accepted": 19, "Unanswered(True)": 1}
 
 
 def test_connections_that_never_answer_end_in_untaken_or_maybe_taken_not_in_waiting(apple: ApnsSimulator) -> None:
