@@ -224,6 +224,7 @@ CASES: Mapping[str, Case] = {
     "a certificate of an unknown root": _certificate(roots=certifi.where()),
     "a certificate for another name": _certificate(name="apns.example"),
     "TLS without h2": _without_h2,
+    "an idle connection died silently, last used 4 s ago": _dead_for(4),
     "an idle connection died silently, last used 50 s ago": _dead_for(50),
     "an idle connection died silently, last used 70 s ago": _dead_for(70),
     "hours pass between two calls": _idle(lambda scene: scene.elapse(3 * _HOUR_S)),

@@ -19,6 +19,10 @@ from lockstep.curl_handle import Address, CurlHandle
 # Of wall clock, since a frozen container's monotonic clock stands still: a connection idle for longer may be dead.
 IDLE_S = 60
 
+# One idle for longer than this may have died silently: one push finds out, not a hundred. Where it lives, that costs the
+# others a round trip.
+TRIED_AFTER_S = 5
+
 # So many pushes are handed to libcurl at once, or as many as have a stream. Where streams are few they wait for one in
 # libcurl, which counts that as part of the request's time: the last of a hundred would have none left.
 _HANDED_MAX = 16
@@ -105,14 +109,15 @@ class Connection:
             return False
         if not self.came_up:
             return True
-        if self._file < 0 or not 0 <= self._now() - self._answered_at_s <= IDLE_S:
+        idle_s = self._now() - self._answered_at_s
+        if self._file < 0 or not 0 <= idle_s <= IDLE_S:
             return False
         poll = select.poll()
         poll.register(self._file, select.POLLIN | _CLOSED)
         news = sum(events for _, events in poll.poll(0))
         # libcurl asks whether a connection lives only if it was idle for a second, and hears a GOAWAY only after it has
         # sent. What waits to be read may be that, or new SETTINGS: one push finds out, not a hundred.
-        self.alone = self.alone or bool(news)
+        self.alone = self.alone or bool(news) or idle_s > TRIED_AFTER_S
         return not news & _CLOSED
 
     def add(self, push: Push, tries: int) -> None:
