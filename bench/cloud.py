@@ -45,14 +45,14 @@ class Cloud:
     url: str
     key: LocalSigningKey
     push: FunctionSpec
-    variables: Mapping[str, str]
+    variables: Mapping[str, str | int]
     publish_queue_arn: str
 
     def environment(self, *, apns_url: str, ca_file: str) -> dict[str, str | None]:
         """Return what push's process needs, with this APNs in place of Apple's."""
         here = {"AWS_ENDPOINT_URL": self.url, "APNS_PRODUCTION_URL": apns_url, "APNS_CA_FILE": ca_file}
         runtime = {"AWS_SAM_LOCAL": "true", "AWS_LAMBDA_FUNCTION_NAME": PUSH}
-        return {**ENVIRONMENT, **runtime, **self.variables, **here}
+        return {**ENVIRONMENT, **runtime, **{name: str(value) for name, value in self.variables.items()}, **here}
 
     def publish(self, activities: Sequence[str], minutes: int) -> dict[str, Any]:
         """Make the event of an update to each activity, as SQS would hand it over now."""

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from bench.worker import MeasurementFailed, Worker
 
 # What one invocation gets of the queue at most (BatchSize in template.yaml).
 MESSAGES = 10
+
+# MinUpdateInterval by default, and a little.
+_PACE_S = 1.1
 
 # It takes a fraction of a second where the function takes many: so often in a run, for a steadier figure.
 _ENGINE_ROUNDS = 5
@@ -49,6 +53,7 @@ class Throughput:
     def __init__(self, sizes: Sizes, stack: ExitStack) -> None:
         self._sizes = sizes
         self._minutes = 0
+        self._next_s: dict[str, float] = {}
         self._cards = {name: cards_of(name, count) for name, count in (("few", sizes.few), ("many", sizes.many))}
         singles = [f"single-{i}" for i in range(MESSAGES * sizes.batches)]
         self._batches = [singles[i : i + MESSAGES] for i in range(0, len(singles), MESSAGES)]
@@ -112,6 +117,10 @@ class Throughput:
 
     def _publish(self, activities: Sequence[str], *, pushes: int) -> Spent:
         self._minutes += 1
+        # The next state of an activity goes out at once only a while after the last one.
+        for activity in activities:
+            time.sleep(max(0, self._next_s.get(activity, 0) - time.monotonic()))
+            self._next_s[activity] = time.monotonic() + _PACE_S
         return self._function.ask(self._cloud.publish(activities, self._minutes), pushes=pushes)
 
 

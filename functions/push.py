@@ -13,9 +13,11 @@ from botocore.config import Config
 from lockstep.activities import Activities
 from lockstep.apns import Environment
 from lockstep.batch import Batch
+from lockstep.commit import Committer
 from lockstep.deliver import Deliverer, Invocation
 from lockstep.envelope import SqsRecord
 from lockstep.key_source import KeySource
+from lockstep.pace import Pace
 from lockstep.queues import DeliveryQueue, SourceQueue
 from lockstep.sender import Sender
 from lockstep.settings import PushSettings
@@ -50,7 +52,12 @@ sender = Sender(
     now=time.time,
 )
 batch = Batch(
-    activities,
+    Committer(
+        activities,
+        delivery_queue,
+        Pace(min_interval_ms=settings.min_update_interval_s * 1000, priority_budget=settings.priority_budget),
+        now=time.time,
+    ),
     tokens,
     SourceQueue(sqs, settings.publish_queue_url, settings.publish_dead_letter_queue_url),
     SourceQueue(sqs, settings.delivery_queue_url, settings.delivery_dead_letter_queue_url),

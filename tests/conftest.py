@@ -15,7 +15,9 @@ from tests.engine_side import as_new, engine_to, simulator_in  # isort: skip
 @pytest.fixture(scope="session")
 def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Start the stack once; nothing polls its queues but `drain`."""
-    with Stack(tmp_path_factory.mktemp("local"), polling=False) as stack:
+    # What is not about pace need not wait for it.
+    unpaced = {"MinUpdateInterval": "0"}
+    with Stack(tmp_path_factory.mktemp("local"), polling=False, parameters=unpaced) as stack:
         yield stack
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from lockstep.activities import Activities
 from lockstep.apns import Environment
-from lockstep.commit import commit
 from lockstep.delivery import Audience, Delivery, Forgetting, read_body
 from lockstep.ids import phone_of
 from lockstep.models import CardRegistration, Report, StartTokenRegistration
@@ -17,6 +16,7 @@ from lockstep.registration import Registration
 from lockstep.row import Row
 from lockstep.tokens import Tokens
 from onebox.stack import Stack
+from tests.committing import committer
 from tests.messages import NOW_MS, read
 
 ORDER = "order-42"
@@ -90,7 +90,7 @@ class RegisterSide:
         self.registration.put_start_token(user, device, TYPE, request)
 
     def publish(self, body: dict[str, Any]) -> Row:
-        return commit(self.activities, [read(body, at_ms=self.clock.ms)], now=self.clock).row
+        return committer(self.stack, self.clock).commit([read(body, at_ms=self.clock.ms)]).row
 
     # --- what is stored
 

@@ -87,7 +87,7 @@ def test_attributes_of_a_later_release_survive_an_update(stack: Stack, activitie
 
     second = row_of(update(), first)
     assert activities.replace(first, second, now_s=NOW_S) is None
-    activities.record(second, sent=True, started=False)
+    activities.record(second, sent=second.revision, started=False)
 
     [item] = stack.aws.items(table)
     assert item["of_tomorrow"] == {"S": "kept"}
@@ -137,9 +137,10 @@ def test_what_was_sent_is_recorded_and_counts_as_a_write(activities: Activities)
     row = row_of(start(ORDER, "ana"))
     activities.replace(None, row, now_s=NOW_S)
 
-    activities.record(row, sent=True, started=True)
+    answered = activities.record(row, sent=row.revision, started=True)
 
     found = get(activities)
+    assert found == answered
     assert found == replace(row, sent_revision=row.revision, started=row.start_version, writes=row.writes + 1)
     assert not found.owes
     assert not found.owes_starts
@@ -150,8 +151,8 @@ def test_recording_never_lowers(activities: Activities) -> None:
     second = replace(row_of(update(), first), writes=first.writes)
     activities.replace(None, second, now_s=NOW_S)
 
-    activities.record(second, sent=True, started=False)
-    activities.record(first, sent=True, started=False)
+    activities.record(second, sent=second.revision, started=False)
+    activities.record(first, sent=first.revision, started=False)
 
     assert second.revision > first.revision
     assert get(activities).sent_revision == second.revision
@@ -160,9 +161,9 @@ def test_recording_never_lowers(activities: Activities) -> None:
 def test_starts_are_recorded_even_where_the_cards_were_already(activities: Activities) -> None:
     row = row_of(start(ORDER, "ana"))
     activities.replace(None, row, now_s=NOW_S)
-    activities.record(row, sent=True, started=False)
+    activities.record(row, sent=row.revision, started=False)
 
-    activities.record(row, sent=True, started=True)
+    activities.record(row, sent=row.revision, started=True)
 
     assert get(activities).started == row.start_version
 
@@ -171,13 +172,13 @@ def test_an_earlier_run_records_nothing(activities: Activities) -> None:
     row = row_of(start(ORDER, "ana"))
     activities.replace(None, row, now_s=NOW_S)
 
-    activities.record(replace(row, run=row.run - 1), sent=True, started=True)
+    activities.record(replace(row, run=row.run - 1), sent=row.revision, started=True)
 
     assert get(activities) == row
 
 
 def test_recording_makes_no_row(stack: Stack, activities: Activities) -> None:
-    activities.record(row_of(start(ORDER, "ana")), sent=True, started=True)
+    assert activities.record(row_of(start(ORDER, "ana")), sent=1, started=True) is None
 
     assert stack.aws.items(stack.aws.tables["ActivitiesTable"]) == []
 

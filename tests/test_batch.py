@@ -173,8 +173,8 @@ def test_messages_stay_while_apple_refuses_the_key(stack: Stack) -> None:
 
 def test_a_message_that_waited_8_hours_for_a_key_is_put_aside(stack: Stack) -> None:
     started(stack, "ana")
-    say(stack, update())
     stack.apns.faults.add(Fault("answer", count=None, status=403, reason="InvalidProviderToken"))
+    say(stack, update())
     eight_hours_ago_ms = now_ms() - 8 * 3600 * 1000 - 1000
 
     say(stack, update(), attributes={"published_at_ms": str(eight_hours_ago_ms)})

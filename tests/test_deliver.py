@@ -11,7 +11,6 @@ from aws_lambda_powertools import Logger, Metrics
 
 from lockstep.activities import Activities
 from lockstep.apns import Environment
-from lockstep.commit import commit
 from lockstep.deliver import HOPS_MAX, Deliverer, Invocation, Job
 from lockstep.delivery import Audience, Delivery, read_body
 from lockstep.ids import phone_of
@@ -26,6 +25,7 @@ from lockstep.telemetry import Telemetry
 from lockstep.tokens import Tokens
 from onebox.apns.simulator import Fault
 from onebox.stack import BUNDLE_ID, Stack
+from tests.committing import committer
 from tests.messages import read, sqs, start, update
 
 ORDER = "order-42"
@@ -56,7 +56,7 @@ class World:
         return self.now_s
 
     def publish(self, body: dict[str, Any]) -> Row:
-        return commit(self.activities, [read(body, at_ms=int(self.now_s * 1000))], now=self.now).row
+        return committer(self.stack, self.now).commit([read(body, at_ms=int(self.now_s * 1000))]).row
 
     def has_phones(self, count: int, *, cards: bool = True, owner: str = "ana") -> list[str]:
         """Register phones; returns their hashes in order."""
@@ -133,7 +133,7 @@ def test_a_delivery_without_time_hands_the_rest_on_and_does_not_call_the_audienc
 
     assert job.error is None
     assert not world.stack.apns.pushes
-    assert world.queued() == [Delivery(ORDER, Audience.ALL, first=phones[0], from_revision=0, hops=1)]
+    assert world.queued() == [Delivery(ORDER, Audience.ALL, first=phones[0], from_revision=0, revision=1, hops=1)]
     assert world.row().owes
 
 
@@ -213,7 +213,7 @@ def test_where_another_holds_the_lease_the_starts_are_looked_at_again_once_it_is
     assert again == Delivery(ORDER, Audience.STARTS, from_revision=0)
     assert world.row().owes_starts
     world.now_s += 65
-    world.deliver(row, again)
+    world.deliver(row.stamped(int(world.now_s)), again)
     assert taken(world) == ["start"]
     assert not world.row().owes_starts
 

@@ -75,7 +75,11 @@ def test_eventbridges_time_has_seconds() -> None:
 
 
 def test_a_producer_whose_clock_is_ahead_cannot_shadow_later_states() -> None:
-    assert opened(update(published_at_ms=NOW_MS + 60_000)).published_at_ms == NOW_MS
+    for ahead_ms, from_the_future in ((60_000, True), (1, True), (0, False)):
+        message = opened(update(published_at_ms=NOW_MS + ahead_ms))
+
+        assert message.published_at_ms == NOW_MS
+        assert message.from_the_future is from_the_future
 
 
 def test_a_lambda_clock_behind_sqs_does_not_make_a_state_of_the_future() -> None:
@@ -91,7 +95,9 @@ def test_a_copy_sent_again_later_keeps_its_place_in_time() -> None:
         attributes={"published_at_ms": str(NOW_MS)},
     )
 
-    assert copy == first
+    assert (copy.body, copy.published_at_ms) == (first.body, first.published_at_ms)
+    assert first.from_the_future
+    assert not copy.from_the_future, "by then it was past"
 
 
 def test_a_record_never_prints_its_body() -> None:

@@ -20,9 +20,16 @@ def test_a_state_needs_a_stamp_if_it_has_none_or_an_old_one() -> None:
     assert row.needs_stamp(NOW_S)
 
     row = row.stamped(NOW_S)
-    assert not row.needs_stamp(NOW_S + 20)
-    assert row.needs_stamp(NOW_S + 21)
+    assert not row.needs_stamp(NOW_S + 10)
+    assert row.needs_stamp(NOW_S + 11)
     assert after(publish(update(minutes=1), 1), row=row).needs_stamp(NOW_S)
+
+
+def test_no_stamp_goes_out_that_is_20_s_old() -> None:
+    row = after(publish(update(), 0)).stamped(NOW_S)
+
+    assert not row.stamp_is_old(NOW_S + 19.9)
+    assert row.stamp_is_old(NOW_S + 20)
 
 
 def test_a_card_belongs_to_the_rows_run_unless_it_is_of_an_earlier_one() -> None:

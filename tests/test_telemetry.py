@@ -83,6 +83,8 @@ def test_what_is_counted_has_these_names_in_cloudwatch(
             "Accepted",
             "Retried",
             "Forgotten",
+            "PriorityLowered",
+            "PublishedInTheFuture",
             "SigningKeyUnusable",
         )
     }

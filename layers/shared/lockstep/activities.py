@@ -11,6 +11,7 @@ from lockstep.dynamodb import (
     Value,
     arguments,
     conflict_item,
+    flag,
     get_batch,
     number,
     query_pages,
@@ -32,8 +33,14 @@ _NUMBERS = (
     "revision",
     "sent_revision",
     "alert_revision",
+    "urgent_revision",
     "timestamp_s",
     "stamped_revision",
+    "claimed_revision",
+    "delivered_at_ms",
+    "due_at_ms",
+    "hour",
+    "spent",
     "expires_at_s",
 )
 _REGISTERS = ("start", "guests", "state", "alert", "end")
@@ -73,7 +80,7 @@ class Activities:
         """
         given = after.registers.given()
         values: dict[str, Value] = {name: getattr(after, name) for name in _NUMBERS}
-        values |= {"started": after.started, "v": _FORMAT}
+        values |= {"lowered": after.lowered, "started": after.started, "v": _FORMAT}
         values |= {name: _from_register(register) for name, register in given.items()}
         gone = [name for name in _REGISTERS if name not in given]
         compared: dict[str, Value] = {"now_s": now_s} if before is None else {"before": before.writes}
@@ -98,39 +105,45 @@ class Activities:
             return Conflict(now if now and now.expires_at_s > now_s else None)
         return None
 
-    def record(self, row: Row, *, sent: bool, started: bool) -> None:
+    def record(self, row: Row, *, sent: int | None, started: bool) -> Row | None:
         """
         Note how far a delivery to the whole audience came; never lowers what is noted, never makes a row.
 
         Args:
-            sent: Every card was brought to this row's revision.
+            sent: The revision, at least, to which every card was brought; None if not all were.
             started: Every phone that its start names was started.
+
+        Returns:
+            The row as it is now; None if there was nothing to note any more.
         """
         values: dict[str, Value] = {"run": row.run, "one": 1}
         noted = []
         condition = "#run = :run"
-        if sent:
-            values["sent"] = row.revision
+        if sent is not None:
+            values["sent"] = sent
             noted.append("sent_revision = :sent")
             condition += " AND sent_revision < :sent"
         if started:
             values["started"] = row.start_version
             noted.append("started = :started")
         try:
-            self._client.update_item(
+            answer = self._client.update_item(
                 TableName=self._table,
                 Key=_key(row.activity, "row"),
                 UpdateExpression=f"SET {', '.join(noted)} ADD writes :one",
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#run": "run"},
                 ExpressionAttributeValues=arguments(values),
+                ReturnValues="ALL_NEW",
             )
         except ClientError as error:
             if conflict_item(error) is None:
                 raise
-            if sent and started:
+            if sent is not None and started:
                 # The cards are noted already, or further; the starts may not be.
-                self.record(row, sent=False, started=True)
+                return self.record(row, sent=None, started=True)
+            return None
+        return _to_row(answer["Attributes"])
 
     def want(self, activity: str, users: Iterable[str], *, now_s: int) -> None:
         """Note that a start of this activity names these users, so that their phones' reports find it."""
@@ -213,4 +226,10 @@ def _to_register(stored: str) -> Register:
 def _to_row(item: Item) -> Row:
     registers = {name: _to_register(stored) for name in _REGISTERS if (stored := text(item, name)) is not None}
     numbers = {name: number(item, name) or 0 for name in _NUMBERS}
-    return Row(text(item, "activity") or "", Registers(**registers), started=text(item, "started") or "", **numbers)
+    return Row(
+        text(item, "activity") or "",
+        Registers(**registers),
+        lowered=flag(item, "lowered") or False,
+        started=text(item, "started") or "",
+        **numbers,
+    )

@@ -4,11 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from lockstep.activities import Activities
 from lockstep.apns import Environment
-from lockstep.commit import Committed, Contended, claim, commit
+from lockstep.commit import Committed, Committer, Contended
 from lockstep.deliver import AWS_FAULTS, Deliverer, Invocation, Job
-from lockstep.delivery import Audience, Delivery, Forgetting, read_body
+from lockstep.delivery import Delivery, Forgetting, read_body
 from lockstep.envelope import SqsRecord, open_envelope
 from lockstep.errors import InvalidInput, Misconfigured
 from lockstep.forgetting import forget
@@ -44,7 +43,7 @@ class Batch:
 
     def __init__(
         self,
-        activities: Activities,
+        committer: Committer,
         tokens: Tokens,
         publish_queue: SourceQueue,
         delivery_queue: SourceQueue,
@@ -55,7 +54,7 @@ class Batch:
         default_environment: Environment,
         now: Callable[[], float],
     ) -> None:
-        self._activities = activities
+        self._committer = committer
         self._tokens = tokens
         self._publish_queue = publish_queue
         self._delivery_queue = delivery_queue
@@ -89,25 +88,26 @@ class Batch:
         for record in records:
             try:
                 now_ms = int(self._now() * 1000)
-                publish = parse(open_envelope(record, now_ms=now_ms), now_ms=now_ms)
+                message = open_envelope(record, now_ms=now_ms)
+                if message.from_the_future:
+                    self._telemetry.count(Count.FROM_THE_FUTURE)
+                publish = parse(message, now_ms=now_ms)
             except InvalidInput as error:
                 self._refuse(record, str(error))
             else:
                 by_activity[publish.activity].append((publish, record))
         work: list[Work] = []
-        for activity, said in by_activity.items():
+        for said in by_activity.values():
             together = tuple(record for _, record in said)
             try:
-                committed = commit(self._activities, [publish for publish, _ in said], now=self._now)
+                committed = self._committer.commit([publish for publish, _ in said])
             except (*AWS_FAULTS, Contended) as error:
                 self._fail(together, error)
                 continue
             self._count(said, committed)
-            if committed.owes:
-                audience = Audience.ALL if committed.row.owes_starts else Audience.CARDS
-                delivery = Delivery(activity, audience, from_revision=committed.row.sent_revision)
+            if committed.delivery:
                 newest_ms = max(publish.version.published_at_ms for publish, _ in said)
-                work.append(Work(self._job(delivery, committed.row, together[0], newest_ms), together))
+                work.append(Work(self._job(committed.delivery, committed.row, together[0], newest_ms), together))
         return work
 
     def _refuse(self, record: SqsRecord, reason: str) -> None:
@@ -144,12 +144,13 @@ class Batch:
                 if isinstance(message, Forgetting):
                     forget(self._tokens, message)
                     continue
-                row = claim(self._activities, message.activity, now=self._now)
+                claimed = self._committer.claim(message)
             except (*AWS_FAULTS, Contended) as error:
                 self._fail((record,), error)
                 continue
-            if row is not None:
-                work.append(Work(self._job(message, row, record), (record,)))
+            if claimed:
+                row, delivery = claimed
+                work.append(Work(self._job(delivery, row, record), (record,)))
         return work
 
     # --- the work
@@ -161,6 +162,8 @@ class Batch:
             self._telemetry.log.error(
                 "attributes, state and alert together are too long to start", activity=row.activity
             )
+        if delivery.begins and plan.is_lowered:
+            self._telemetry.count(Count.PRIORITY_LOWERED)
         return self._deliverer.job(plan, correlation_id=record.message_id, published_at_ms=published_at_ms)
 
     def _deliver(self, work: Sequence[Work], invocation: Invocation) -> None:

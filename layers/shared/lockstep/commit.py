@@ -1,16 +1,25 @@
-"""Publishes into rows: read, merge, write if nobody else did meanwhile."""
+"""Publishes into rows: read, merge, write if nobody else did meanwhile; and who delivers what was written, and when."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lockstep.activities import Activities
+from lockstep.activities import Activities, Conflict
+from lockstep.delivery import Audience, Delivery
 from lockstep.errors import LockstepError
 from lockstep.merge import Effect, advance, effect_of, merge
+from lockstep.pace import Pace, alert_is_under_way, is_due, stamp_due_ms
 from lockstep.publish import Publish
+from lockstep.queues import DeliveryQueue
 from lockstep.row import Registers, Row
 
 # Each conflict means that another writer got through, so somebody always makes progress; more than this is a fault.
 _TRIES = 20
+
+# By so much the clocks of two containers may differ: a delivery that is due so soon is due now.
+_SKEW_MS = 250
+
+# How soon a delivery that finds another under way looks again.
+_LOOK_AGAIN_MS = 1_000
 
 
 class Contended(LockstepError):
@@ -25,59 +34,128 @@ class Committed:
     Attributes:
         row: As it is stored now.
         effects: What became of each publish, in their order.
+        delivery: What phones must hear of it now, also where this publish changed nothing, but an earlier one was not
+            delivered; None where they know already, or a delayed delivery is on its way.
     """
 
     row: Row
     effects: tuple[Effect, ...]
-
-    @property
-    def owes(self) -> bool:
-        """Whether phones must hear of it: also where this publish changed nothing, but an earlier one was not delivered."""
-        return self.row.owes or self.row.owes_starts
+    delivery: Delivery | None
 
 
-def commit(activities: Activities, publishes: Sequence[Publish], *, now: Callable[[], float]) -> Committed:
-    """
-    Merge publishes of one activity into its row and claim it for their delivery, in one write.
+class Committer:
+    """Writes rows as publishes and deliveries come."""
 
-    Raises:
-        Contended: Nothing was written.
-    """
-    activity = publishes[0].activity
-    said = Registers()
-    for publish in publishes:
-        said = merge(said, publish.registers)
-    users = dict.fromkeys(user for publish in publishes for user in publish.users)
-    if users:
-        activities.want(activity, users, now_s=int(now()))
-    stored = activities.get(activity, now_s=int(now()))
-    for _ in range(_TRIES):
-        now_s = int(now())
-        after = advance(stored, activity, said, now_s=now_s)
-        if (after.owes or after.owes_starts) and after.needs_stamp(now_s):
-            after = after.stamped(now_s)
-        conflict = None if after == stored else activities.replace(stored, after, now_s=now_s)
-        if conflict is None:
-            return Committed(after, tuple(effect_of(publish, stored, after) for publish in publishes))
-        stored = conflict.row
-    raise Contended(activity)
+    def __init__(self, activities: Activities, queue: DeliveryQueue, pace: Pace, *, now: Callable[[], float]) -> None:
+        self._activities = activities
+        self._queue = queue
+        self._pace = pace
+        self._now = now
+
+    def commit(self, publishes: Sequence[Publish]) -> Committed:
+        """
+        Merge publishes of one activity into its row and, in the same write, claim it for their delivery or leave that to
+        a delayed one.
+
+        Raises:
+            Contended: Nothing was written.
+            OSError: The delayed delivery could not be queued, and nothing was written.
+        """
+        activity = publishes[0].activity
+        said = Registers()
+        for publish in publishes:
+            said = merge(said, publish.registers)
+        users = dict.fromkeys(user for publish in publishes for user in publish.users)
+        if users:
+            self._activities.want(activity, users, now_s=self._now_ms() // 1000)
+        stored = self._activities.get(activity, now_s=self._now_ms() // 1000)
+        queued_ms = 0
+        for _ in range(_TRIES):
+            now_ms = self._now_ms()
+            merged = advance(stored, activity, said, now_s=now_ms // 1000)
+            after = merged
+            owes = merged.owes or merged.owes_starts
+            due_ms = self._pace.due_ms(merged, now_ms)
+            if owes and due_ms <= now_ms:
+                after = self._pace.claimed(merged, now_ms)
+            elif owes and not (is_due(merged, now_ms) and now_ms < merged.due_at_ms <= due_ms):
+                # The message first: a function that dies between the two leaves a message that finds nothing to do, not
+                # a state that nobody delivers.
+                if queued_ms <= now_ms:
+                    queued_ms = now_ms + self._send_later(Delivery(activity), due_ms - now_ms)
+                after = replace(merged, writes=merged.writes + 1, due_at_ms=queued_ms)
+            conflict = self._replace(stored, after, now_ms)
+            if conflict is None:
+                effects = tuple(effect_of(publish, stored, after) for publish in publishes)
+                return Committed(after, effects, _to_everyone(after) if owes and due_ms <= now_ms else None)
+            stored = conflict.row
+        raise Contended(activity)
+
+    def claim(self, delivery: Delivery) -> tuple[Row, Delivery] | None:
+        """
+        Read a row for a delivery that was queued, and stamp it for its phones.
+
+        Returns:
+            The row, and the delivery as it is to be carried out; None where there is nothing to do, or not yet: then it
+            is queued again.
+
+        Raises:
+            Contended: Nothing was written.
+            OSError: It could not be queued again, and nothing was written.
+        """
+        row = self._activities.get(delivery.activity, now_s=self._now_ms() // 1000)
+        for _ in range(_TRIES):
+            if row is None or not _is_wanted(delivery, row):
+                return None
+            now_ms = self._now_ms()
+            due_ms = _due_ms(delivery, row, now_ms)
+            if due_ms > now_ms:
+                self._send_later(delivery, due_ms - now_ms)
+                return None
+            after = row
+            if delivery.begins:
+                after = self._pace.claimed(row, now_ms)
+            elif row.needs_stamp(now_ms // 1000):
+                after = row.stamped(now_ms // 1000)
+            conflict = self._replace(row, after, now_ms)
+            if conflict is None:
+                return after, _to_everyone(after) if delivery.begins else delivery
+            row = conflict.row
+        raise Contended(delivery.activity)
+
+    def _replace(self, before: Row | None, after: Row, now_ms: int) -> Conflict | None:
+        return None if after == before else self._activities.replace(before, after, now_s=now_ms // 1000)
+
+    def _send_later(self, delivery: Delivery, wait_ms: int) -> int:
+        """Queue a delivery for when so many milliseconds have passed; returns how long it will take, in whole seconds."""
+        delay_s = max(1, -(-wait_ms // 1000))
+        self._queue.send([(delivery, delay_s)])
+        return delay_s * 1000
+
+    def _now_ms(self) -> int:
+        return int(self._now() * 1000)
 
 
-def claim(activities: Activities, activity: str, *, now: Callable[[], float]) -> Row | None:
-    """
-    Read a row for a delivery, and stamp it unless it carries a fresh stamp of this state; None where there is no row.
+def _to_everyone(row: Row) -> Delivery:
+    """A delivery of a row that was just claimed; an alert rings for those who had less than all have now."""
+    return Delivery(row.activity, Audience.ALL if row.owes_starts else Audience.CARDS, from_revision=row.sent_revision)
 
-    Raises:
-        Contended: Nothing was written.
-    """
-    row = activities.get(activity, now_s=int(now()))
-    for _ in range(_TRIES):
-        now_s = int(now())
-        if row is None or not row.needs_stamp(now_s):
-            return row
-        after = row.stamped(now_s)
-        conflict = activities.replace(row, after, now_s=now_s)
-        if conflict is None:
-            return after
-        row = conflict.row
-    raise Contended(activity)
+
+def _is_wanted(delivery: Delivery, row: Row) -> bool:
+    """Say whether a queued delivery still has something to bring: others may have been quicker."""
+    if not delivery.whole:
+        return True
+    if delivery.begins:
+        return row.owes or row.owes_starts
+    return row.owes_starts if delivery.audience is Audience.STARTS else row.owes or row.owes_starts
+
+
+def _due_ms(delivery: Delivery, row: Row, now_ms: int) -> int:
+    """Say when a queued delivery may set out; `now_ms` for now, as its own time has come."""
+    due_ms = stamp_due_ms(row, now_ms)
+    if not delivery.begins:
+        return due_ms
+    if alert_is_under_way(row, now_ms):
+        return max(due_ms, now_ms + _LOOK_AGAIN_MS)
+    later = is_due(row, now_ms) and row.due_at_ms > now_ms + _SKEW_MS
+    return max(due_ms, row.due_at_ms) if later else due_ms

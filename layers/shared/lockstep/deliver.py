@@ -13,13 +13,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lockstep.activities import Activities
 from lockstep.apns import Environment, Push
 from lockstep.delivery import Audience, Delivery
+from lockstep.pace import is_due
 from lockstep.phones import Card, Marker, StartToken
 from lockstep.plan import Plan, target_of
 from lockstep.queues import DeliveryQueue
+from lockstep.row import Row
 from lockstep.sender import Sender
 from lockstep.settle import Settlement
 from lockstep.telemetry import Telemetry
 from lockstep.tokens import Tokens
+
+# What is delivered by somebody else is done by then, as a rule, and this message finds nothing to do.
+_FOLLOW_UP_S = 2
 
 # An audience that needs more invocations than this is handed on by mistake.
 HOPS_MAX = 100
@@ -129,7 +134,8 @@ class Deliverer:
 
     def _cards_of(self, job: Job, invocation: Invocation) -> Iterator[tuple[Environment, Push]]:
         for page in self._pages(job.delivery):
-            if self._now() >= invocation.deadline_s:
+            now_s = self._now()
+            if now_s >= invocation.deadline_s or job.plan.row.stamp_is_old(now_s):
                 self._hand_on(job, page[0].phone)
                 return
             cards = [row for row in page if isinstance(row, Card)]
@@ -152,7 +158,8 @@ class Deliverer:
         delivery = job.delivery
         if delivery.hops >= HOPS_MAX:
             raise OSError(f"handed on {delivery.hops} times")
-        rest = replace(delivery, first=first, hops=delivery.hops + 1)
+        carried = job.plan.row.revision if delivery.revision is None else min(delivery.revision, job.plan.row.revision)
+        rest = replace(delivery, first=first, revision=carried, hops=delivery.hops + 1)
         if delivery.phones is not None:
             rest = replace(rest, first="", phones=delivery.phones[delivery.phones.index(first) :])
         self._queue.send([(rest, 0)])
@@ -173,6 +180,11 @@ class Deliverer:
     def _starts_of(self, job: Job, invocation: Invocation) -> Iterator[tuple[Environment, Push]]:
         now_ms = int(self._now() * 1000)
         activity = job.delivery.activity
+        if job.plan.row.stamp_is_old(now_ms / 1000):
+            # The cards took long. Whoever takes up the message sets a stamp anew.
+            self._queue.send([(replace(job.delivery, audience=Audience.STARTS, first=""), 0)])
+            job.starts_done = False
+            return
         until_ms = invocation.lease_until_ms
         held_until_ms = self._activities.lease_starts(activity, invocation.id, now_ms=now_ms, until_ms=until_ms)
         if held_until_ms is not None:
@@ -218,9 +230,20 @@ class Deliverer:
         self._queue.send(job.settlement.retries())
         delivery, row = job.delivery, job.plan.row
         if delivery.whole:
-            sent = delivery.audience is not Audience.STARTS and job.cards_done and row.owes
+            sent = row.revision if delivery.revision is None else min(row.revision, delivery.revision)
+            cards = delivery.audience is not Audience.STARTS and job.cards_done and row.sent_revision < sent
             started = delivery.audience is not Audience.CARDS and job.starts_done and row.owes_starts
-            if sent or started:
-                self._activities.record(row, sent=sent, started=started)
+            if cards or started:
+                after = self._activities.record(row, sent=sent if cards else None, started=started)
+                self._follow_up(row, after)
         if job.published_at_ms is not None and job.settlement.last_accepted_ms is not None:
             self._telemetry.accepted_after(job.settlement.last_accepted_ms - job.published_at_ms)
+
+    def _follow_up(self, row: Row, after: Row | None) -> None:
+        """
+        See that what came into the row meanwhile is delivered too.
+
+        Whoever brought it delivers it, or has queued that; this is for those who died before they could.
+        """
+        if after and after.revision > row.revision and after.owes and not is_due(after, int(self._now() * 1000)):
+            self._queue.send([(Delivery(row.activity), _FOLLOW_UP_S)])

@@ -29,6 +29,7 @@ class Delivery:
         last: Hash of its last phone.
         phones: Hashes of the only phones meant; None for a range. With phones it is a catch-up or a retry.
         from_revision: What these phones had at least, where an alert may still ring; None in a catch-up.
+        revision: The oldest revision that earlier parts of this audience were brought to; None in the first part.
         attempt: 0, then one more with each retry.
         hops: How often an audience was handed on to a further invocation.
     """
@@ -39,6 +40,7 @@ class Delivery:
     last: str = ""
     phones: tuple[str, ...] | None = None
     from_revision: int | None = None
+    revision: int | None = None
     attempt: int = 0
     hops: int = 0
 
@@ -46,6 +48,11 @@ class Delivery:
     def whole(self) -> bool:
         """Whether it ends a delivery to everyone, so that `sent_revision` may be recorded after it."""
         return self.phones is None and not self.last
+
+    @property
+    def begins(self) -> bool:
+        """Whether it is the first part of a delivery to everyone who shows a card."""
+        return self.whole and not self.first and self.audience is not Audience.STARTS
 
     def to_body(self) -> str:
         """Write the message."""
@@ -58,6 +65,8 @@ class Delivery:
             body["phones"] = list(self.phones)
         if self.from_revision is not None:
             body["from_revision"] = self.from_revision
+        if self.revision is not None:
+            body["revision"] = self.revision
         return compact({**body, "attempt": self.attempt, "hops": self.hops})
 
     @staticmethod
@@ -68,7 +77,8 @@ class Delivery:
         Raises:
             InvalidInput: Not a delivery.
         """
-        phones, from_revision = body.get("phones"), body.get("from_revision")
+        phones = body.get("phones")
+        from_revision, revision = body.get("from_revision"), body.get("revision")
         if phones is not None and not isinstance(phones, list):
             raise InvalidInput("phones", "must be a list")
         try:
@@ -79,6 +89,7 @@ class Delivery:
                 last=str(body.get("last", "")),
                 phones=None if phones is None else tuple(map(str, phones)),
                 from_revision=None if from_revision is None else _count(from_revision),
+                revision=None if revision is None else _count(revision),
                 attempt=_count(body.get("attempt", 0)),
                 hops=_count(body.get("hops", 0)),
             )

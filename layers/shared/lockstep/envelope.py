@@ -45,10 +45,16 @@ class SqsRecord:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A publish's body and the moment at which it was true."""
+    """
+    A publish's body and the moment at which it was true.
+
+    Attributes:
+        from_the_future: Whether it was said to be true only after now.
+    """
 
     body: JsonObject = field(repr=False)
     published_at_ms: int
+    from_the_future: bool = False
 
 
 def open_envelope(record: SqsRecord, *, now_ms: int) -> Message:
@@ -80,7 +86,7 @@ def open_envelope(record: SqsRecord, *, now_ms: int) -> Message:
             raise InvalidInput(PUBLISHED_AT, "must be Unix milliseconds, a whole number")
         said = own
     moments = (now_ms, record.first_sent_at_ms, *(() if said is None else (said,)))
-    return Message(body, min(moments))
+    return Message(body, min(moments), said is not None and said > now_ms)
 
 
 def _parse_object(text: str, name: str) -> JsonObject:

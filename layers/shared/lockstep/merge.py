@@ -41,6 +41,7 @@ def advance(stored: Row | None, activity: str, said: Registers, *, now_s: int) -
         run_revision=before.run_revision if run == before.run else revision,
         writes=before.writes + 1,
         revision=revision,
+        urgent_revision=revision if shown and _is_urgent(before, merged, run) else before.urgent_revision,
         alert_revision=revision if shown and merged.alert != before.registers.alert else before.alert_revision,
         expires_at_s=now_s + ROW_LIFE_S,
     )
@@ -73,6 +74,12 @@ def _run(stored: Row | None, merged: Registers) -> int:
             return before
     opening = newest((merged.start,)) or newest((merged.state, merged.end))
     return max(before + 1, opening.version.published_at_ms if opening else 0)
+
+
+def _is_urgent(before: Row, merged: Registers, run: int) -> bool:
+    """What is more than a silent update must not wait for its turn."""
+    had = before.registers
+    return run != before.run or (merged.start, merged.alert, merged.end) != (had.start, had.alert, had.end)
 
 
 def _end_between(before: Registers, after: Registers) -> bool:

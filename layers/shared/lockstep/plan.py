@@ -12,9 +12,6 @@ from lockstep.payload import DEVICE_BODY_MAX_BYTES, end_body, late_dismissal_s, 
 from lockstep.phones import Card, Marker, Phone, StartToken
 from lockstep.row import CARD_LIFE_S, Register, Row
 
-# An alert rings for a minute after its publish; later it would only startle.
-ALERT_LIFE_MS = 60_000
-
 # A start that a phone gets later than this shows something that is over (a choice: Apple names no number).
 START_LIFE_S = 600
 
@@ -92,6 +89,12 @@ class Plan:
         expiration_s = int(self._now_s) + START_LIFE_S
         return self._push(start_token, start_token.token, phone, body, priority, expiration_s, marker)
 
+    @property
+    def is_lowered(self) -> bool:
+        """Whether it goes out with priority 5 because the hour's budget is spent."""
+        row = self.row
+        return row.lowered and not row.registers.ended and not self._rings and row.state_priority is None
+
     def elsewhere(self, push: Push, target: Target, *, now_s: float) -> Push | None:
         """
         Send a push to the other environment, for a phone that didn't say which is its own.
@@ -141,17 +144,17 @@ class Plan:
         registers = self.row.registers
         if registers.ended:
             return _said(registers.end) or 10
-        if (said := _said(registers.state)) is not None:
-            return said
-        return 5 if phone.frequent_updates is False and not self._rings else 10
+        if self.row.state_priority is not None:
+            return self.row.state_priority
+        if self._rings:
+            return 10
+        return 5 if self.row.lowered or phone.frequent_updates is False else 10
 
     @cached_property
     def _rings(self) -> bool:
         """An alert rides on the delivery that brings phones from before it to after it, and only while it is new."""
-        alert, had = self.row.registers.alert, self.delivery.from_revision
-        if alert is None or had is None or not had < self.row.alert_revision:
-            return False
-        return self._now_s * 1000 - alert.version.published_at_ms <= ALERT_LIFE_MS
+        had = self.delivery.from_revision
+        return had is not None and self.row.rings(had, int(self._now_s * 1000))
 
     @cached_property
     def card_ends_s(self) -> int:

@@ -9,8 +9,13 @@ from lockstep.json_values import JsonObject
 CARD_LIFE_S = 12 * 3600
 ROW_LIFE_S = CARD_LIFE_S + 24 * 3600
 
-# Phones may not show an update whose stamp is 50 s old (APNs field reports), so an older stamp is set anew.
+# Phones may not show an update whose stamp is 50 s old (APNs field reports): none goes out with one that is older than
+# this; and who takes up a delivery sets a stamp anew that has not half of it left.
 STAMP_LIFE_S = 20
+STAMP_FRESH_S = 10
+
+# An alert rings for a minute after its publish; later it would only startle.
+ALERT_LIFE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -77,8 +82,15 @@ class Row:
         revision: Changes of the registers so far.
         sent_revision: The newest revision that a delivery to the whole audience has brought out.
         alert_revision: The revision at which the alert was set.
+        urgent_revision: The newest revision that set a start, an end or an alert, or began a run.
         timestamp_s: aps `timestamp` of the state last sent; strictly grows.
         stamped_revision: The revision that this stamp belongs to.
+        claimed_revision: The newest revision for which a delivery to everyone has set out.
+        delivered_at_ms: When the last delivery to everyone set out.
+        due_at_ms: When a delayed delivery is to set out; 0 if none is queued.
+        hour: The hour since 1970 whose silent updates `spent` counts.
+        spent: How many silent updates of that hour set out.
+        lowered: Whether they were too many to go out with priority 10.
         started: Version of the start register whose phones have all been started, as `ms/digest`; empty if none.
     """
 
@@ -91,8 +103,15 @@ class Row:
     revision: int = 0
     sent_revision: int = 0
     alert_revision: int = 0
+    urgent_revision: int = 0
     timestamp_s: int = 0
     stamped_revision: int = 0
+    claimed_revision: int = 0
+    delivered_at_ms: int = 0
+    due_at_ms: int = 0
+    hour: int = 0
+    spent: int = 0
+    lowered: bool = False
     started: str = ""
     expires_at_s: int = 0
 
@@ -106,6 +125,12 @@ class Row:
         """Name of the Swift struct that a start by push needs."""
         value = self.registers.start.value.get("attributes-type") if self.registers.start else None
         return value if isinstance(value, str) else None
+
+    @property
+    def state_priority(self) -> int | None:
+        """The priority that the producer wants its state to have; None if it said none."""
+        priority = self.registers.state.value.get("priority") if self.registers.state else None
+        return priority if isinstance(priority, int) else None
 
     @property
     def owes(self) -> bool:
@@ -123,6 +148,19 @@ class Row:
         """Whether phones that the start names may not have been started yet."""
         return self.registers.running and bool(self.users) and self.started != self.start_version
 
+    def is_silent(self, now_ms: int) -> bool:
+        """Say whether what the whole audience is owed is an update that nobody need notice."""
+        if self.registers.ended or self.sent_revision < self.run_revision:
+            return False
+        return not self.rings(self.sent_revision, now_ms)
+
+    def rings(self, had: int, now_ms: int) -> bool:
+        """An alert rings on phones that had a revision from before it, and only while it is new."""
+        alert = self.registers.alert
+        if alert is None or had >= self.alert_revision:
+            return False
+        return now_ms - alert.version.published_at_ms <= ALERT_LIFE_MS
+
     def allows(self, user: str) -> bool:
         """Say whether this user may follow the activity."""
         guests = self.registers.guests
@@ -133,8 +171,12 @@ class Row:
         return (card_run or self.first_run) >= self.run
 
     def needs_stamp(self, now_s: int) -> bool:
-        """A push carries a stamp of its own state, at most 20 s old."""
-        return self.stamped_revision != self.revision or now_s - self.timestamp_s > STAMP_LIFE_S
+        """A push carries a stamp of its own state, and a fresh one."""
+        return self.stamped_revision != self.revision or now_s - self.timestamp_s > STAMP_FRESH_S
+
+    def stamp_is_old(self, now_s: float) -> bool:
+        """Whether its stamp may not go out any more."""
+        return now_s >= self.timestamp_s + STAMP_LIFE_S
 
     def stamped(self, now_s: int) -> "Row":
         """Claim the row for a delivery: one more write, and a stamp above every earlier one."""

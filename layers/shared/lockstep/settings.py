@@ -47,6 +47,12 @@ class _Variables:
             raise Misconfigured(f"{name} is not a bare bundle id such as com.example.app")
         return value
 
+    def integer(self, name: str, least: int, most: int) -> int:
+        value = self.text(name)
+        if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+            raise Misconfigured(f"{name} is not a whole number from {least} to {most}")
+        return int(value)
+
     def ca_file(self, name: str) -> str | None:
         """A CA of one's own; in a deployed stack it would be a way to listen in."""
         value = self._local(name)
@@ -108,6 +114,8 @@ class PushSettings:
         "DELIVERY_DEAD_LETTER_QUEUE_URL",
         "SIGNING_KEY_SECRET",
         "BUNDLE_ID",
+        "MIN_UPDATE_INTERVAL_S",
+        "PRIORITY_BUDGET",
         "APNS_ENVIRONMENT",
         "APNS_PRODUCTION_URL",
         "APNS_SANDBOX_URL",
@@ -122,6 +130,8 @@ class PushSettings:
     delivery_dead_letter_queue_url: str
     signing_key_secret: str
     bundle_id: str
+    min_update_interval_s: int
+    priority_budget: int
     apns_environment: Environment
     apns_production_url: str
     apns_sandbox_url: str
@@ -140,6 +150,9 @@ class PushSettings:
             delivery_dead_letter_queue_url=variables.url("DELIVERY_DEAD_LETTER_QUEUE_URL"),
             signing_key_secret=variables.text("SIGNING_KEY_SECRET"),
             bundle_id=variables.bundle_id("BUNDLE_ID"),
+            # The template asks for a second at least; tests of other things don't wait for it.
+            min_update_interval_s=variables.integer("MIN_UPDATE_INTERVAL_S", 0, 60),
+            priority_budget=variables.integer("PRIORITY_BUDGET", 0, 100_000),
             apns_environment=variables.environment("APNS_ENVIRONMENT"),
             apns_production_url=variables.url("APNS_PRODUCTION_URL"),
             apns_sandbox_url=variables.url("APNS_SANDBOX_URL"),

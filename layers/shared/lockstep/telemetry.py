@@ -17,6 +17,8 @@ class Count(StrEnum):
     ACCEPTED = "Accepted"
     RETRIED = "Retried"
     FORGOTTEN = "Forgotten"
+    PRIORITY_LOWERED = "PriorityLowered"
+    FROM_THE_FUTURE = "PublishedInTheFuture"
     KEY_UNUSABLE = "SigningKeyUnusable"
 
 
