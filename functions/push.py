@@ -65,6 +65,7 @@ batch = Batch(
     Deliverer(activities, tokens, delivery_queue, sender, telemetry, now=time.time),
     telemetry,
     default_environment=settings.apns_environment,
+    guests_required=settings.guests_required,
     now=time.time,
 )
 

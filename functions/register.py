@@ -37,6 +37,7 @@ registration = Registration(
     Tokens(dynamodb, settings.tokens_table),
     DeliveryQueue(sqs, settings.delivery_queue_url),
     now=time.time,
+    guests_required=settings.guests_required,
 )
 
 

@@ -94,7 +94,7 @@ def ask(stack: Stack, path: str, body: Mapping[str, Any], user: str = "ana") -> 
     headers = {"Authorization": f"Bearer {stack.identity.token(user)}", "Content-Type": "application/json"}
     try:
         connection.request("PUT", f"/v1/devices/{path}", json.dumps(body), headers)
-        assert connection.getresponse().status in (200, 204)
+        assert (status := connection.getresponse().status) in (200, 204), status
     finally:
         connection.close()
     settle(stack)

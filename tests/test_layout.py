@@ -78,7 +78,7 @@ def test_importing_the_package_imports_nothing() -> None:
 
 
 def test_register_does_not_load_what_only_push_needs() -> None:
-    settings = dict.fromkeys(RegisterSettings.VARIABLES, "https://example.com")
+    settings = {**dict.fromkeys(RegisterSettings.VARIABLES, "https://example.com"), "REQUIRE_GUESTS": "false"}
 
     loaded = loaded_by("register", **settings, AWS_DEFAULT_REGION="eu-central-1")
 

@@ -14,6 +14,7 @@ REGISTER = {
     "ACTIVITIES_TABLE": "activities",
     "TOKENS_TABLE": "tokens",
     "DELIVERY_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/delivery",
+    "REQUIRE_GUESTS": "false",
 }
 PUSH = {
     **REGISTER,
@@ -79,6 +80,8 @@ def test_a_missing_variable_is_named(kind: Kind, name: str, value: str | None) -
         ("BUNDLE_ID", "com.example.pizza.push-type.liveactivity"),
         ("BUNDLE_ID", "com.example.pizza/x"),
         ("BUNDLE_ID", "com..pizza"),
+        ("REQUIRE_GUESTS", "True"),
+        ("REQUIRE_GUESTS", "1"),
         ("MIN_UPDATE_INTERVAL_S", "61"),
         ("MIN_UPDATE_INTERVAL_S", "-1"),
         ("MIN_UPDATE_INTERVAL_S", "0.5"),

@@ -84,7 +84,7 @@ class Check:
         expect(all(phone.history[-1].rang for phone in phones), "the alert rings")
         self._published("publish-sns", phones, accepted=2, minutes=7)
         self._published("publish-eventbridge", phones, accepted=2, minutes=7)
-        self._published("delivery", phones, accepted=2, minutes=7)
+        self._published("delivery", phones, accepted=0, minutes=7)
         self._published("publish-refused", phones, accepted=0, minutes=7)
         [letter] = self._stack.queues.look("PublishDeadLetterQueue")
         expect("content-state" in letter.attributes["reason"], "it is dead-lettered with its reason")

@@ -52,6 +52,7 @@ class Batch:
         telemetry: Telemetry,
         *,
         default_environment: Environment,
+        guests_required: bool,
         now: Callable[[], float],
     ) -> None:
         self._committer = committer
@@ -62,6 +63,7 @@ class Batch:
         self._deliverer = deliverer
         self._telemetry = telemetry
         self._default_environment = default_environment
+        self._guests_required = guests_required
         self._now = now
 
     def handle(self, records: Iterable[SqsRecord], invocation: Invocation) -> list[str]:
@@ -91,7 +93,7 @@ class Batch:
                 message = open_envelope(record, now_ms=now_ms)
                 if message.from_the_future:
                     self._telemetry.count(Count.FROM_THE_FUTURE)
-                publish = parse(message, now_ms=now_ms)
+                publish = parse(message, now_ms=now_ms, guests_required=self._guests_required)
             except InvalidInput as error:
                 self._refuse(record, str(error))
             else:
@@ -156,7 +158,13 @@ class Batch:
     # --- the work
 
     def _job(self, delivery: Delivery, row: Row, record: SqsRecord, published_at_ms: int | None = None) -> Job:
-        plan = Plan(delivery, row, default_environment=self._default_environment, now_s=self._now())
+        plan = Plan(
+            delivery,
+            row,
+            default_environment=self._default_environment,
+            now_s=self._now(),
+            guests_required=self._guests_required,
+        )
         if plan.oversized:
             self._telemetry.count(Count.REFUSED)
             self._telemetry.log.error(

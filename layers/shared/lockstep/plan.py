@@ -50,7 +50,16 @@ def target_of(push: Push) -> Target:
 class Plan:
     """What one delivery has to say to each phone. Bodies are made once and shared."""
 
-    def __init__(self, delivery: Delivery, row: Row, *, default_environment: Environment, now_s: float) -> None:
+    def __init__(
+        self,
+        delivery: Delivery,
+        row: Row,
+        *,
+        default_environment: Environment,
+        now_s: float,
+        guests_required: bool = False,
+    ) -> None:
+        self._guests_required = guests_required
         self.delivery = delivery
         self.row = row
         self._default_environment = default_environment
@@ -60,7 +69,7 @@ class Plan:
         """Bring a card up to date; None where it must not or need not hear."""
         if phone is None or phone.owner != card.owner or card.observed_at_ms < phone.cards_at_ms:
             return None
-        if card.token is None or not self.row.allows(card.owner):
+        if card.token is None or not self._allows(card.owner):
             return None
         if not self.row.is_of_run(card.run):
             told = self.delivery.from_revision is not None and self.delivery.from_revision >= self.row.run_revision
@@ -82,7 +91,7 @@ class Plan:
         if phone is None or phone.owner != start_token.owner or start_token.observed_at_ms < phone.start_tokens_at_ms:
             return None
         body = self._start
-        if body is None or start_token.token is None or not self.row.allows(start_token.owner):
+        if body is None or start_token.token is None or not self._allows(start_token.owner):
             return None
         marker = Marker(self.row.activity, phone.phone, start_token.owner, self.row.run, self.row.revision)
         priority = _said(self.row.registers.start) or 10
@@ -133,6 +142,9 @@ class Plan:
         target = Target(self, row, phone, environment, phone.environment is not None, int(self._now_s * 1000), marker)
         collapse_id = self._collapse_id if marker else None
         return Push(token, body, priority, expiration_s, collapse_id, once=marker is not None, ref=target)
+
+    def _allows(self, user: str) -> bool:
+        return self.row.allows(user, guests_required=self._guests_required)
 
     def _shows_already(self, marker: Marker | None) -> bool:
         """A card that just registered shows what its own start carried."""

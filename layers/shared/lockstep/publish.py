@@ -37,9 +37,12 @@ class Publish:
         return Row(self.activity, self.registers).users
 
 
-def parse(message: Message, *, now_ms: int) -> Publish:
+def parse(message: Message, *, now_ms: int, guests_required: bool = False) -> Publish:
     """
     Read a publish.
+
+    Args:
+        guests_required: Whether a start must say who may follow.
 
     Raises:
         InvalidInput: It can never work; the field is a path in the body, the message is for its producer.
@@ -60,6 +63,8 @@ def parse(message: Message, *, now_ms: int) -> Publish:
     if users:
         parts.require_for_start()
     guests = _guests(body, parts.event, users)
+    if guests_required and guests is not None and guests["users"] is None:
+        raise InvalidInput("guests", "are missing, and this stack requires them: who may follow?")
     priority = _priority(body.get("priority"))
     version = Version(message.published_at_ms, hashlib.sha256(canonical(body).encode()).hexdigest()[:32])
 

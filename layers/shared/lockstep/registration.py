@@ -32,12 +32,19 @@ class Registration:
     """Carries out the app's requests; `user` is always the JWT's."""
 
     def __init__(
-        self, activities: Activities, tokens: Tokens, queue: DeliveryQueue, *, now: Callable[[], float]
+        self,
+        activities: Activities,
+        tokens: Tokens,
+        queue: DeliveryQueue,
+        *,
+        now: Callable[[], float],
+        guests_required: bool = False,
     ) -> None:
         self._activities = activities
         self._tokens = tokens
         self._queue = queue
         self._now = now
+        self._guests_required = guests_required
 
     def report(self, user: str, device: str, report: Report) -> list[Row]:
         """
@@ -97,7 +104,11 @@ class Registration:
         )
         for card in owed:
             self._tokens.caught_up(card)
-        answered = {activity: row for activity, row in of_cards.items() if row.allows(user)}
+        answered = {
+            activity: row
+            for activity, row in of_cards.items()
+            if row.allows(user, guests_required=self._guests_required)
+        }
         return list((answered | {row.activity: row for row in wanting}).values())
 
     def put_start_token(self, user: str, device: str, attributes_type: str, request: StartTokenRegistration) -> None:

@@ -161,10 +161,17 @@ class Row:
             return False
         return now_ms - alert.version.published_at_ms <= ALERT_LIFE_MS
 
-    def allows(self, user: str) -> bool:
-        """Say whether this user may follow the activity."""
+    def allows(self, user: str, *, guests_required: bool = False) -> bool:
+        """
+        Say whether this user may follow the activity.
+
+        Args:
+            guests_required: Whether nobody may where no guests are named; else everybody may.
+        """
         guests = self.registers.guests
-        return guests is None or guests.value.get("users") is None or user in _strings(guests, "users")
+        if guests is None or guests.value.get("users") is None:
+            return not guests_required
+        return user in _strings(guests, "users")
 
     def is_of_run(self, card_run: int) -> bool:
         """Say whether a card belongs to the row's run, not an earlier one; one that registered before the row has run 0."""

@@ -53,6 +53,12 @@ class _Variables:
             raise Misconfigured(f"{name} is not a whole number from {least} to {most}")
         return int(value)
 
+    def flag(self, name: str) -> bool:
+        value = self.text(name)
+        if value not in ("true", "false"):
+            raise Misconfigured(f"{name} must be true or false")
+        return value == "true"
+
     def ca_file(self, name: str) -> str | None:
         """A CA of one's own; in a deployed stack it would be a way to listen in."""
         value = self._local(name)
@@ -82,11 +88,12 @@ def _kept(pem: str) -> str:
 class RegisterSettings:
     """Settings of register. `local_user` is None wherever API Gateway says who calls."""
 
-    VARIABLES: ClassVar = ("ACTIVITIES_TABLE", "TOKENS_TABLE", "DELIVERY_QUEUE_URL", "LOCAL_USER")
+    VARIABLES: ClassVar = ("ACTIVITIES_TABLE", "TOKENS_TABLE", "DELIVERY_QUEUE_URL", "REQUIRE_GUESTS", "LOCAL_USER")
 
     activities_table: str
     tokens_table: str
     delivery_queue_url: str
+    guests_required: bool
     local_user: str | None
 
     @classmethod
@@ -97,6 +104,7 @@ class RegisterSettings:
             activities_table=variables.text("ACTIVITIES_TABLE"),
             tokens_table=variables.text("TOKENS_TABLE"),
             delivery_queue_url=variables.url("DELIVERY_QUEUE_URL"),
+            guests_required=variables.flag("REQUIRE_GUESTS"),
             local_user=variables.local_user("LOCAL_USER"),
         )
 
@@ -109,6 +117,7 @@ class PushSettings:
         "ACTIVITIES_TABLE",
         "TOKENS_TABLE",
         "DELIVERY_QUEUE_URL",
+        "REQUIRE_GUESTS",
         "PUBLISH_QUEUE_URL",
         "PUBLISH_DEAD_LETTER_QUEUE_URL",
         "DELIVERY_DEAD_LETTER_QUEUE_URL",
@@ -130,6 +139,7 @@ class PushSettings:
     delivery_dead_letter_queue_url: str
     signing_key_secret: str
     bundle_id: str
+    guests_required: bool
     min_update_interval_s: int
     priority_budget: int
     apns_environment: Environment
@@ -150,6 +160,7 @@ class PushSettings:
             delivery_dead_letter_queue_url=variables.url("DELIVERY_DEAD_LETTER_QUEUE_URL"),
             signing_key_secret=variables.text("SIGNING_KEY_SECRET"),
             bundle_id=variables.bundle_id("BUNDLE_ID"),
+            guests_required=variables.flag("REQUIRE_GUESTS"),
             # The template asks for a second at least; tests of other things don't wait for it.
             min_update_interval_s=variables.integer("MIN_UPDATE_INTERVAL_S", 0, 60),
             priority_budget=variables.integer("PRIORITY_BUDGET", 0, 100_000),
