@@ -51,6 +51,14 @@ REASON: dict[str, Any] = {
     "schema": {"type": "string", "enum": ["dismissed", "ended"]},
 }
 
+OBSERVED: dict[str, Any] = {
+    "name": "observed_at_ms",
+    "in": "query",
+    "required": False,
+    "description": "When the user signed out, by the phone's clock; what it observes later counts again. Default: now, by ours.",
+    "schema": {"type": "integer", "format": "int64", "minimum": 1},
+}
+
 OPERATIONS: Mapping[str, Operation] = {
     "PUT /v1/devices/{device}": Operation(
         "report", "Tell the phone's whole truth, at launch and foreground", Report, ReportAnswer
@@ -62,7 +70,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "putCard", "Say that a card exists, and pass on its update token", CardRegistration, guests=True
     ),
     "DELETE /v1/devices/{device}/cards/{card}": Operation("removeCard", "Say that a card is gone", query=(REASON,)),
-    "DELETE /v1/devices/{device}": Operation("signOut", "Forget all of this phone"),
+    "DELETE /v1/devices/{device}": Operation("signOut", "Forget all of this phone", query=(OBSERVED,)),
     "DELETE /v1/me": Operation("forgetMe", "Forget all of this user"),
 }
 

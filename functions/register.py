@@ -81,7 +81,8 @@ def remove_card(device: str, card: str) -> Response[str]:
 def sign_out(device: str) -> Response[str]:
     """Forget all of this phone."""
     user, device = _who(device=device)
-    registration.sign_out(user, device)
+    observed_at_ms = http.milliseconds("observed_at_ms", app.current_event.get_query_string_value("observed_at_ms"))
+    registration.sign_out(user, device, observed_at_ms=observed_at_ms)
     return http.nothing()
 
 

@@ -206,7 +206,8 @@ class App:
             for card in self.ios.cards:
                 if card.is_running(self._now()):
                     self.ios.take_down(card, CardState.DISMISSED, by="app", event="end")
-            self._line.add(lambda: self._client.sign_out(user))
+            observed_at_ms = self._now_ms()
+            self._line.add(lambda: self._client.sign_out(user, observed_at_ms))
 
     def _now_ms(self) -> int:
         """Return the phone's time; no two observations share a moment."""

@@ -62,9 +62,9 @@ class AppClient:
         """Say that a card is no more."""
         self._send(user, "DELETE", f"{self._device}/cards/{quote(card, safe='')}?reason={reason}")
 
-    def sign_out(self, user: str) -> None:
+    def sign_out(self, user: str, observed_at_ms: int) -> None:
         """Let this phone be forgotten."""
-        self._send(user, "DELETE", self._device)
+        self._send(user, "DELETE", f"{self._device}?observed_at_ms={observed_at_ms}")
 
     def _send(self, user: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         pause_s = _FIRST_PAUSE_S

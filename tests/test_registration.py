@@ -432,6 +432,45 @@ def test_a_put_from_before_the_sign_out_does_not_sign_in_again(side: RegisterSid
     assert tokens_of(side) == [TOKEN]
 
 
+def test_a_slow_clock_does_not_shut_the_next_user_out(side: RegisterSide) -> None:
+    """The phone's clock is an hour behind ours."""
+    hour_ms = 3_600_000
+    row = side.publish(start(ORDER))
+    side.report(cards=[CARD], at_ms=NOW_MS - hour_ms)
+    side.clock.advance(10)
+    side.registration.sign_out("ana", DEVICE, observed_at_ms=NOW_MS - hour_ms + 10_000)
+    side.clock.advance(1)
+
+    side.put_card("ana", token=TOKEN_2, observed_at_ms=NOW_MS - hour_ms + 9_999)
+    assert side.pushable(row) == set(), "a put from before the sign-out"
+    side.report("ben", cards=[CARD], at_ms=NOW_MS - hour_ms + 11_000)
+
+    assert side.pushable(row) == {("ben", TOKEN)}
+
+
+def test_a_sign_out_counts_even_if_the_phones_clock_was_set_back(side: RegisterSide) -> None:
+    row = side.publish(start(ORDER))
+    side.report(cards=[CARD])
+    side.clock.advance(10)
+
+    side.registration.sign_out("ana", DEVICE, observed_at_ms=NOW_MS - 60_000)
+
+    assert side.pushable(row) == set()
+    assert side.owners() == set()
+
+
+@pytest.mark.parametrize("observed_at_ms", [None, NOW_MS + 3_600_000])
+def test_a_sign_out_dated_by_our_clock_counts_as_now(side: RegisterSide, observed_at_ms: int | None) -> None:
+    side.report(cards=[CARD])
+    side.clock.advance(10)
+
+    side.registration.sign_out("ana", DEVICE, observed_at_ms=observed_at_ms)
+
+    phone = side.phone()
+    assert phone is not None
+    assert (phone.owner, phone.observed_at_ms) == (None, NOW_MS + 10_000)
+
+
 def test_a_phone_may_come_back_to_its_former_user(side: RegisterSide) -> None:
     row = side.publish(start(ORDER))
     with side.queueing() as queued:

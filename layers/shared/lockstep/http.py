@@ -16,6 +16,9 @@ from lockstep.row import Row
 # A report of the most cards and tokens that a phone may have is half as long.
 BODY_MAX_BYTES = 64 * 1024
 
+# Unix milliseconds have 13 digits until the year 2286; models.Milliseconds ends with the year 9999.
+_DIGITS = 16
+
 
 class RequestError(InvalidInput):
     """A request that is wrong as a whole, with a status of its own."""
@@ -76,6 +79,15 @@ def check_id(name: str, value: str) -> None:
     """Refuse an id in the path that no activity, device or card could have; raises InvalidInput."""
     if not is_id(value):
         raise InvalidInput(name, "must be 1 to 128 of the characters A-Z a-z 0-9 . _ : @ -")
+
+
+def milliseconds(name: str, value: str | None) -> int | None:
+    """Read Unix milliseconds of the query; None where there are none. Raises InvalidInput."""
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) < _DIGITS and int(value) > 0):
+        raise InvalidInput(name, "must be Unix milliseconds, a whole number")
+    return int(value)
 
 
 def json_response(status: int, value: Mapping[str, Any]) -> Response[str]:

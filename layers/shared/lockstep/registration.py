@@ -165,9 +165,16 @@ class Registration:
                 self._tokens.note_dismissal(marker, now_s=now_ms // 1000, now_ms=now_ms)
             self._tokens.delete(row, registered_by_ms=now_ms)
 
-    def sign_out(self, user: str, device: str) -> None:
+    def sign_out(self, user: str, device: str, *, observed_at_ms: int | None = None) -> None:
         """Forget all of this phone, if it is the user's."""
-        forgetting.sign_out(self._tokens, self._queue, phone_of(device), user, now_ms=self._now_ms())
+        forgetting.sign_out(
+            self._tokens,
+            self._queue,
+            phone_of(device),
+            user,
+            observed_at_ms=observed_at_ms,
+            now_ms=self._now_ms(),
+        )
 
     def forget_user(self, user: str) -> None:
         """Forget all of this user."""
