@@ -147,6 +147,56 @@ def test_what_was_handed_on_serves_the_range_to_its_end(world: World) -> None:
     assert not world.row().owes
 
 
+def test_what_was_handed_on_calls_nobody_served_whom_an_earlier_part_brought_less(world: World) -> None:
+    """The first part brought revision 1; its rest, taken up later, brings revision 2."""
+    phones = world.has_phones(4)
+    world.publish(update(minutes=9))
+    world.now_s += 1
+    second = world.publish(update(minutes=8))
+
+    world.deliver(second, Delivery(ORDER, Audience.CARDS, first=phones[2], from_revision=0, revision=1, hops=1))
+
+    assert world.row().sent_revision == 1
+    assert world.row().owes
+    assert world.queued() == [Delivery(ORDER)], "and what is owed is seen to"
+
+
+def test_pushes_do_not_go_out_with_an_old_stamp(world: World) -> None:
+    phones = world.has_phones(2)
+    row = world.publish(update())
+    world.now_s += 20
+
+    world.deliver(row, Delivery(ORDER, Audience.CARDS, from_revision=0))
+
+    assert not world.stack.apns.pushes
+    assert world.queued() == [Delivery(ORDER, Audience.CARDS, first=phones[0], from_revision=0, revision=1, hops=1)]
+
+
+def test_starts_do_not_go_out_with_an_old_stamp(world: World) -> None:
+    world.has_phones(1, cards=False)
+    row = world.publish(start(ORDER, "ana"))
+    world.now_s += 20
+
+    world.deliver(row, Delivery(ORDER, Audience.ALL, from_revision=0))
+
+    assert not world.stack.apns.pushes
+    assert world.queued() == [Delivery(ORDER, Audience.STARTS, from_revision=0)]
+    assert world.row().owes_starts
+
+
+def test_what_came_meanwhile_and_nobody_sees_to_is_followed_up(world: World) -> None:
+    """Its function died after the commit."""
+    world.has_phones(1)
+    row = world.publish(update(minutes=9))
+    world.now_s += 1
+    world.publish(update(minutes=8))
+
+    world.deliver(row, Delivery(ORDER, Audience.CARDS, from_revision=0))
+
+    assert world.row().owes
+    assert world.queued() == [Delivery(ORDER)]
+
+
 def test_a_delivery_handed_on_for_ever_is_a_failure(world: World) -> None:
     world.has_phones(1)
     row = world.publish(update())

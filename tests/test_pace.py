@@ -195,6 +195,19 @@ def test_a_function_that_dies_between_the_message_and_the_commit_loses_nothing(s
     assert minutes(again.row) == 3
 
 
+def test_a_state_is_not_left_to_a_message_that_could_not_be_sent(stack: Stack, desk: Desk) -> None:
+    def fail(**_: object) -> None:
+        raise ConnectionError("SQS is away")
+
+    opened(desk)
+    desk.done(desk.say(update(minutes=2)).row)
+    with hooked(stack, "before-call.sqs.SendMessageBatch", fail), pytest.raises(ConnectionError):
+        desk.say(update(minutes=3))
+
+    assert minutes(desk.row()) == 2
+    assert desk.row().due_at_ms == 0
+
+
 def test_a_commit_while_the_delayed_delivery_is_pushing_is_delivered_after_it(desk: Desk) -> None:
     opened(desk)
     desk.done(desk.say(update(minutes=2)).row)

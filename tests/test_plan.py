@@ -189,6 +189,18 @@ def test_priority_is_the_producers_else_5_for_silent_updates_where_the_user_want
     assert push.priority == priority
 
 
+@pytest.mark.parametrize(
+    ("body", "priority"),
+    [(update(), 5), (update(priority=10), 10), (update(aps={"alert": {"title": "Now"}}), 10), (end(), 10)],
+    ids=["silent", "the producer said", "an alert", "an end"],
+)
+def test_beyond_the_hours_budget_silent_updates_go_with_priority_5(body: dict[str, Any], priority: int) -> None:
+    push = plan(replace(row_of(body), lowered=True)).of_card(CARD, PHONE, None)
+
+    assert push is not None
+    assert push.priority == priority
+
+
 def test_a_phone_that_did_not_say_is_in_the_stacks_environment() -> None:
     push = plan(row_of(update())).of_card(CARD, replace(PHONE, environment=None), None)
 

@@ -235,15 +235,16 @@ class Deliverer:
             started = delivery.audience is not Audience.CARDS and job.starts_done and row.owes_starts
             if cards or started:
                 after = self._activities.record(row, sent=sent if cards else None, started=started)
-                self._follow_up(row, after)
+                if cards and after is not None:
+                    self._follow_up(after)
         if job.published_at_ms is not None and job.settlement.last_accepted_ms is not None:
             self._telemetry.accepted_after(job.settlement.last_accepted_ms - job.published_at_ms)
 
-    def _follow_up(self, row: Row, after: Row | None) -> None:
+    def _follow_up(self, row: Row) -> None:
         """
-        See that what came into the row meanwhile is delivered too.
+        See that what the row still owes is delivered: what came into it meanwhile, or after an earlier part of this.
 
         Whoever brought it delivers it, or has queued that; this is for those who died before they could.
         """
-        if after and after.revision > row.revision and after.owes and not is_due(after, int(self._now() * 1000)):
+        if row.owes and not is_due(row, int(self._now() * 1000)):
             self._queue.send([(Delivery(row.activity), _FOLLOW_UP_S)])
