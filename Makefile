@@ -20,7 +20,7 @@ SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/$(SAM_HOME)" PATH=
 SAM_CLI := $(SAM_QUIET) .venv/sam/bin/sam
 ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 
-.PHONY: help demo up sam-local test check format build key redrive throughput pins openapi clean
+.PHONY: help demo up sam-local test check format build key redrive mutants throughput pins openapi clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,9 @@ key: $(DEV) ## Put the APNs key into a stack: make key P8=AuthKey_X.p8 KEY_ID=X 
 
 redrive: $(DEV) ## Send a stack's dead letters through once more: make redrive STACK=lockstep
 	@PYTHONPATH=layers/shared .venv/bin/python -m ops.redrive --stack "$(STACK)"
+
+mutants: $(DEV) ## Break the product on purpose, and see that the tests notice (five minutes)
+	.venv/bin/python -m tests.mutants
 
 throughput: $(DEV) ## Measure what a push costs the whole push function (needs nghttpd; two minutes)
 	@PYTHONPATH=layers/shared .venv/bin/python -m bench.throughput
