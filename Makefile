@@ -9,6 +9,7 @@ ARCHITECTURE ?= x86_64
 BUILD_DIR ?= .aws-sam/build
 # Where onebox runs the functions: process (its own), or sam (containers of the Lambda runtime; needs Docker).
 FUNCTIONS ?= process
+DURATION_S ?= 60
 
 PYTHON ?= $(shell command -v python3.13 || command -v python3)
 DEV := .venv/dev.stamp
@@ -20,7 +21,7 @@ SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/$(SAM_HOME)" PATH=
 SAM_CLI := $(SAM_QUIET) .venv/sam/bin/sam
 ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 
-.PHONY: help demo up sam-local test check format build key redrive mutants throughput pins openapi clean
+.PHONY: help demo up sam-local test check format build key redrive torture mutants throughput pins openapi clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +69,9 @@ key: $(DEV) ## Put the APNs key into a stack: make key P8=AuthKey_X.p8 KEY_ID=X 
 
 redrive: $(DEV) ## Send a stack's dead letters through once more: make redrive STACK=lockstep
 	@PYTHONPATH=layers/shared .venv/bin/python -m ops.redrive --stack "$(STACK)"
+
+torture: $(DEV) ## Play the world against the promises: make torture DURATION_S=1200 [SEED=N]
+	.venv/bin/python -m tests.play.torture --duration-s $(DURATION_S) $(if $(SEED),--seed $(SEED))
 
 mutants: $(DEV) ## Break the product on purpose, and see that the tests notice (five minutes)
 	.venv/bin/python -m tests.mutants

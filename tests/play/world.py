@@ -1,0 +1,293 @@
+"""A stack, a few phones, and a clock that moves only when it is told to."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import time_machine
+from moto.sqs.models import sqs_backends
+
+from onebox.apns.faults import Fault
+from onebox.lambda_runtime import Function, FunctionError
+from onebox.phone import Phone
+from onebox.stack import Stack
+from tests.play.model import Activity, Said, behind, wrong_in_the_end, wrong_now
+from tests.play.outside import Crash, Outside, stand_between
+
+USERS = ("ana", "ben")
+STRANGER = "eve"
+ACTIVITIES = ("order-1", "order-2")
+
+# Monday, 3 January 2028, 12:00 UTC.
+_BEGIN_S = 1_830_513_600
+
+# So many messages and waits are ample; more is a loop.
+_ROUNDS_MAX = 600
+
+DEAD_LETTERS = {"PublishDeadLetterQueue": "PublishQueue", "DeliveryDeadLetterQueue": "DeliveryQueue"}
+
+
+class Broken(AssertionError):
+    """A promise was."""
+
+
+class World:
+    """One play. Everything is still until something is done with it."""
+
+    def __init__(self, stack: Stack, outside: Outside, clock: time_machine.Traveller) -> None:
+        self.stack = stack
+        self.outside = outside
+        self.events: Counter[str] = Counter()
+        self._clock = clock
+        self._spare = stack.container("PushFunction")
+        self.activities = {name: Activity(name) for name in ACTIVITIES}
+        self.phones = [stack.phones.make(user, self_start=True) for user in (*USERS, STRANGER)]
+        self._said: list[dict[str, Any]] = []
+        # Whether Apple may have refused a push for good, or called a token dead.
+        self.lossy = False
+        # Phones that missed pushes, or whose app didn't say everything.
+        self.disturbed: set[str] = set()
+        for phone in self.phones:
+            phone.launch(phone.name)
+        self.rest()
+
+    # --- producers
+
+    def publish(
+        self, activity: str, event: str, *, late_s: int, users: tuple[str, ...] = (), alert: bool = False
+    ) -> None:
+        """Publish what was true so many seconds ago, a moment that no other publish has."""
+        # Two milliseconds, so that none of it is lost to fractions.
+        self._move(0.002)
+        at_ms = self.now_ms - 1 - late_s * 1000
+        while any(one.at_ms == at_ms for one in self.activities[activity].said):
+            at_ms -= 1
+        aps: dict[str, Any] = {"event": event}
+        if event != "end":
+            aps["content-state"] = {"at": at_ms}
+        if event == "start":
+            aps |= {"attributes-type": "OrderAttributes", "attributes": {}}
+        if event == "start" or alert:
+            aps["alert"] = {"title": "News", "body": str(at_ms)}
+        body = {"activity": activity, "aps": aps, "published_at_ms": at_ms} | (
+            {"to": {"users": list(users)}} if users else {}
+        )
+        self.activities[activity].said.append(Said(event, at_ms, users))
+        self._said.append(body)
+        self.stack.publish(body)
+
+    def repeat(self, index: int) -> None:
+        """Publish once more what was published before."""
+        if self._said:
+            self.stack.publish(self._said[index % len(self._said)])
+            self.events["a publish again"] += 1
+
+    # --- time and messages
+
+    @property
+    def now_ms(self) -> int:
+        """The time, for everybody here."""
+        return int(time.time() * 1000)
+
+    def turn(self) -> int:
+        """Let each queue feed its function one batch; returns how many messages that were."""
+        handled = 0
+        for source in self.stack._sources._sources:
+            try:
+                handled += source.poll()
+            except Crash:
+                handled += 1
+                self._bury(self.stack.functions["PushFunction"])
+            self.stack.phones.wait()
+        return handled
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and what is due meanwhile happen, as far as one batch of each queue."""
+        self._move(seconds)
+        self.turn()
+
+    def rest(self) -> None:
+        """Work until there is nothing left to do, waiting for what is due later."""
+        for _ in range(_ROUNDS_MAX):
+            self.stack.phones.wait()
+            if self.turn():
+                continue
+            due_s = self._next_due_s()
+            if due_s is None:
+                return
+            self._move(max(0.0, due_s - time.time()) + 0.001)
+        raise Broken(f"there is no end to it: {[message.body for message in self.stack.queues.look('DeliveryQueue')]}")
+
+    def meanwhile(self, call: int) -> None:
+        """Let a second push function take a batch while the first is at work."""
+
+        def take() -> None:
+            for queue in ("PublishQueue", "DeliveryQueue"):
+                source = self.stack._sources.of(self.stack.aws.queues[queue])
+                messages = source._receive(0)
+                if messages:
+                    first, source._function = source._function, self._spare
+                    try:
+                        source._handle(messages)
+                    finally:
+                        source._function = first
+
+        self.outside.meanwhile_at(call, take)
+
+    def redrive(self) -> None:
+        """Send dead letters through once more."""
+        for dead_letters, queue in DEAD_LETTERS.items():
+            self.stack.queues.redrive(dead_letters, queue)
+        self.events["a redrive"] += 1
+
+    # --- the end
+
+    def finish(self) -> None:
+        """
+        Let everything go well, every app be opened, and everything come to rest; then look at the lock screens.
+
+        Raises:
+            Broken: A promise was broken.
+        """
+        # What was to go wrong may still do so.
+        self.rest()
+        self.check()
+        self.outside.calm()
+        self.stack.apns.faults.clear()
+        for phone in self.phones:
+            phone.go_online()
+        self.rest()
+        self.redrive()
+        self.rest()
+        self.check()
+        if not self.lossy:
+            self._fail(behind(list(self.activities.values()), self._undisturbed(), time.time()))
+        for phone in self.phones:
+            if phone.app.user is not None:
+                phone.launch()
+        self.rest()
+        self.events.update(
+            _kind_of(push.status, push.reason, push.fault) for push in self.stack.apns.pushes if push.fault
+        )
+        self.check()
+        self._fail(wrong_in_the_end(list(self.activities.values()), self.phones, time.time()))
+        for dead_letters in DEAD_LETTERS:
+            letters = self.stack.queues.look(dead_letters)
+            self._fail(iter([f"dead-lettered for good: {one.attributes}" for one in letters]))
+        # What is alive is known, and nothing else: one more update reaches every card, and each is taken.
+        self.stack.apns.clear()
+        running = [activity for activity in self.activities.values() if activity.running]
+        self._move(2)
+        for activity in running:
+            self.publish(activity.name, "update", late_s=0)
+        self.rest()
+        self.check()
+        self._fail(wrong_in_the_end(running, self.phones, time.time()))
+        allowed = {
+            card.token
+            for activity in running
+            for phone in self.phones
+            for card in phone.cards
+            if card.activity == activity.name and activity.allows(phone.app.user)
+        }
+        for push in self.stack.apns.pushes:
+            if push.status != 200:
+                self._fail(iter([f"a token that was known dead was pushed: {push.status} {push.reason}"]))
+            if push.payload["aps"]["event"] == "update" and push.token not in allowed:
+                self._fail(iter(["a stranger's token was pushed"]))
+
+    def check(self) -> None:
+        """
+        See what must hold at any time.
+
+        Raises:
+            Broken: It doesn't.
+        """
+        pushes = (
+            (f"{push.payload['aps']['event']} to {push.token[:6]}", push.payload["aps"]["timestamp"], push.at_ms / 1000)
+            for push in self.stack.apns.pushes
+            if push.payload
+        )
+        self._fail(wrong_now(self.phones, pushes))
+
+    def _fail(self, wrong: Iterator[str]) -> None:
+        found = list(wrong)
+        if found:
+            raise Broken("; ".join(found))
+
+    # --- phones
+
+    def phone(self, index: int) -> Phone:
+        """Pick a phone."""
+        return self.phones[index % len(self.phones)]
+
+    def _undisturbed(self) -> list[Phone]:
+        return [phone for phone in self.phones if phone.name not in self.disturbed]
+
+    # --- inside
+
+    def _move(self, seconds: float) -> None:
+        self._clock.shift(seconds)
+
+    def _next_due_s(self) -> float | None:
+        messages = [
+            message
+            for name in ("PublishQueue", "DeliveryQueue")
+            for backend in sqs_backends["123456789012"].values()
+            if (queue := backend.queues.get(name)) is not None
+            for message in queue._messages
+        ]
+        return min((max(message.delayed_until, message.visible_at) / 1000 for message in messages), default=None)
+
+    def _bury(self, function: Function) -> None:
+        with suppress(KeyError):
+            function.names["sender"].close()
+        function._handler = None
+
+
+@contextmanager
+def playing(stack: Stack, outside: Outside) -> Iterator[Callable[[], World]]:
+    """Let plays happen one after the other on a stack; yields what begins the next one."""
+    answer = stack.api._integration
+
+    def integration(*request: Any) -> Any:
+        try:
+            return answer(*request)
+        except Crash:
+            stack.functions["RegisterFunction"]._handler = None
+            raise FunctionError("RegisterFunction died") from None
+
+    stack.api._integration = integration
+    # One phone after the other, so that a play goes the same way each time.
+    stack.phones._errands._pool = ThreadPoolExecutor(1)
+    with stand_between(outside), time_machine.travel(_BEGIN_S, tick=False) as clock:
+        for function in stack.functions.values():
+            function._handler = None
+
+        def begin() -> World:
+            outside.calm()
+            stack.reset()
+            clock.shift(3600)
+            return World(stack, outside, clock)
+
+        try:
+            yield begin
+        finally:
+            stack.api._integration = answer
+
+
+def _kind_of(status: int | None, reason: str | None, fault: str | None) -> str:
+    return f"{status} {reason}" if fault == "answer" else str(fault)
+
+
+def apns_fault(kind: str, count: int, skip: int) -> Fault:
+    """Name what Apple does wrong."""
+    if kind in ("goaway", "refused_stream", "reset", "rst_stream"):
+        return Fault(kind, count=count, skip=skip)  # type: ignore[arg-type]  # one of the four
+    if kind.startswith("taken "):
+        return Fault(kind.removeprefix("taken "), count=count, skip=skip, taken=True)  # type: ignore[arg-type]  # the same
+    status, _, reason = kind.partition(" ")
+    return Fault("answer", count=count, skip=skip, status=int(status), reason=reason)

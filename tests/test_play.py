@@ -1,0 +1,44 @@
+"""The promises, against a world that tries to break them. `make torture` plays for longer."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from onebox.stack import Stack
+from tests.play.outside import Outside
+from tests.play.story import play
+from tests.play.torture import of_seed
+from tests.play.world import World, playing
+
+
+@pytest.fixture(scope="module")
+def outside() -> Outside:
+    return Outside()
+
+
+@pytest.fixture(scope="module")
+def begin(tmp_path_factory: pytest.TempPathFactory, outside: Outside) -> Iterator[Callable[[], World]]:
+    with Stack(tmp_path_factory.mktemp("play"), polling=False) as stack, playing(stack, outside) as begin:
+        yield begin
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_promise_holds_whatever_the_world_does(begin: Callable[[], World], seed: int) -> None:
+    """A seed that fails says which story broke what; `python -m tests.play.torture --seed N` plays it alone."""
+    of_seed(seed, begin, lambda _: None)
+
+
+def test_a_calm_story_ends_with_every_phone_up_to_date(begin: Callable[[], World]) -> None:
+    world = play(begin, [("update", ("order-1", True, 0)), ("burst", ("order-1", 4)), ("turn", ())])
+
+    assert not world.lossy
+    assert [phone.shows("order-1") for phone in world.phones[:2]] == [{"at": world.activities["order-1"].state}] * 2
+    assert world.phones[2].shows("order-1") is None, "a stranger's phone"
+
+
+def test_functions_do_die_and_calls_do_fail(begin: Callable[[], World], outside: Outside) -> None:
+    before = outside.crashes.total()
+    play(begin, [("crash", ("after", 1)), ("throttle", (3,)), ("update", ("order-1", False, 0)), ("turn", ())])
+
+    assert outside.crashes.total() > before
+    assert outside.met["throttling"] >= 1
