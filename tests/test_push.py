@@ -241,6 +241,18 @@ def test_a_token_that_changes_midway_is_used_from_then_on(stack: Stack) -> None:
     assert {push.status for push in stack.apns.pushes} == {200}
 
 
+def test_a_publish_from_the_future_counts_as_now_and_is_counted(stack: Stack) -> None:
+    [ana] = started(stack, "ana")
+
+    say(stack, update(minutes=9, published_at_ms=now_ms() + 3_600_000))
+    time.sleep(0.002)
+    say(stack, update(minutes=8))
+
+    assert minutes(ana) == 8, "it shadows nothing"
+    metrics = [json.loads(line) for line in stack.functions["PushFunction"].log.lines if '"_aws"' in line]
+    assert sum(sum(line.get("PublishedInTheFuture", [])) for line in metrics) == 1
+
+
 # --- who may
 
 

@@ -93,6 +93,7 @@ ACTS: dict[str, tuple[Callable[..., object], tuple[st.SearchStrategy[Any], ...]]
     ),
     "burst": (_burst, (_activity, st.integers(2, 6))),
     "repeat": (lambda world, index: world.repeat(index), (st.integers(0, 20),)),
+    "rotate key": (lambda world: world.rotate_key(), ()),
     "redrive": (lambda world: world.redrive(), ()),
     "turn": (lambda world: world.turn(), ()),
     "turn twice": (lambda world: (world.turn(), world.turn()), ()),

@@ -23,7 +23,15 @@ from tests.play.world import World, playing
 # A seed is good for so many plays.
 _PLAYS = 10
 
-KINDS = ("two functions at once", "throttling", "a stale index", *APNS_FAULTS)
+KINDS = (
+    "a publish again",
+    "a redrive",
+    "a rotated key",
+    "a stale index",
+    "throttling",
+    "two functions at once",
+    *APNS_FAULTS,
+)
 
 
 def settled(plays_of_seed: int) -> settings:

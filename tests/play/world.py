@@ -13,6 +13,7 @@ from moto.sqs.models import sqs_backends
 from onebox.apns.faults import Fault
 from onebox.lambda_runtime import Function, FunctionError
 from onebox.phone import Phone
+from onebox.signing_key import LocalSigningKey
 from onebox.stack import Stack
 from tests.play.model import Activity, Said, behind, wrong_in_the_end, wrong_now
 from tests.play.outside import Crash, Outside, stand_between
@@ -43,6 +44,11 @@ class World:
         self.events: Counter[str] = Counter()
         self._clock = clock
         self._spare = stack.container("PushFunction")
+        self._keys = 0
+        self._key_id = stack.signing_key.key_id
+        stack.apns.keys.add(self._key_id, stack.signing_key.public_pem)
+        [arn] = stack.aws.secret_arns.values()
+        stack.aws.secrets.put_secret_value(SecretId=arn, SecretString=stack.signing_key.secret())
         self.activities = {name: Activity(name) for name in ACTIVITIES}
         self.phones = [stack.phones.make(user, self_start=True) for user in (*USERS, STRANGER)]
         self._said: list[dict[str, Any]] = []
@@ -142,6 +148,17 @@ class World:
         for dead_letters, queue in DEAD_LETTERS.items():
             self.stack.queues.redrive(dead_letters, queue)
         self.events["a redrive"] += 1
+
+    def rotate_key(self) -> None:
+        """Put a new signing key into the secret, and let Apple know the old one no longer."""
+        self._keys += 1
+        key = LocalSigningKey.fresh(key_id=f"KEY{self._keys:07}")
+        [arn] = self.stack.aws.secret_arns.values()
+        self.stack.aws.secrets.put_secret_value(SecretId=arn, SecretString=key.secret())
+        self.stack.apns.keys.add(key.key_id, key.public_pem)
+        self.stack.apns.keys.revoke(self._key_id)
+        self._key_id = key.key_id
+        self.events["a rotated key"] += 1
 
     # --- the end
 
@@ -269,6 +286,9 @@ def playing(stack: Stack, outside: Outside) -> Iterator[Callable[[], World]]:
 
         def begin() -> World:
             outside.calm()
+            # Of the key that an earlier play left in use.
+            for function in stack.functions.values():
+                function._handler = None
             stack.reset()
             clock.shift(3600)
             return World(stack, outside, clock)
