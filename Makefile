@@ -70,8 +70,8 @@ key: $(DEV) ## Put the APNs key into a stack: make key P8=AuthKey_X.p8 KEY_ID=X 
 redrive: $(DEV) ## Send a stack's dead letters through once more: make redrive STACK=lockstep
 	@PYTHONPATH=layers/shared .venv/bin/python -m ops.redrive --stack "$(STACK)"
 
-torture: $(DEV) ## Play the world against the promises: make torture DURATION_S=1200 [SEED=N]
-	.venv/bin/python -m tests.play.torture --duration-s $(DURATION_S) $(if $(SEED),--seed $(SEED))
+torture: $(DEV) ## Play the world against the promises: make torture DURATION_S=1200, or SEED=N
+	.venv/bin/python -m tests.play.torture --duration-s $(DURATION_S) $(if $(SEED),--seed $(SEED)) $(if $(PLAYS),--plays $(PLAYS))
 
 mutants: $(DEV) ## Break the product on purpose, and see that the tests notice (five minutes)
 	.venv/bin/python -m tests.mutants

@@ -1,5 +1,6 @@
 """What the template says, after AWS's own translator made CloudFormation of it."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -10,6 +11,9 @@ from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 from onebox.environment import variables
+
+# It measures itself for AWS, and complains where nobody collects that.
+logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)
 
 # The translator wants code to be in S3; nobody reads it there.
 _NOWHERE = "s3://nowhere/nothing"

@@ -1,14 +1,19 @@
 """The promises, against a world that tries to break them. `make torture` plays for longer."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from onebox.stack import Stack
 from tests.play.outside import Outside
 from tests.play.story import play
-from tests.play.torture import of_seed
 from tests.play.world import World, playing
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +27,22 @@ def begin(tmp_path_factory: pytest.TempPathFactory, outside: Outside) -> Iterato
         yield begin
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_every_promise_holds_whatever_the_world_does(begin: Callable[[], World], seed: int) -> None:
-    """A seed that fails says which story broke what; `python -m tests.play.torture --seed N` plays it alone."""
-    of_seed(seed, begin, lambda _: None)
+# One for each core, and as many plays of each as two minutes take.
+SEEDS, PLAYS = (1, 2), 90
+
+
+def test_every_promise_holds_whatever_the_world_does() -> None:
+    """A seed that fails says which story broke what; `make torture SEED=N PLAYS=90` plays it alone."""
+    command = [sys.executable, "-m", "tests.play.torture", "--plays", str(PLAYS), "--seed"]
+    environment = {**os.environ, "PYTHONPATH": "layers/shared:functions"}
+    runs = [
+        subprocess.Popen([*command, str(seed)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        for seed in SEEDS
+    ]
+    said = [run.communicate()[0] for run in runs]
+
+    assert [run.returncode for run in runs] == [0, 0], "\n".join(said)
+    assert all(f"{PLAYS} plays" in one for one in said)
 
 
 def test_a_calm_story_ends_with_every_phone_up_to_date(begin: Callable[[], World]) -> None:

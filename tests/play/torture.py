@@ -1,5 +1,5 @@
 """
-`python -m tests.play.torture --duration-s N [--seed S]`: play against the promises for so long.
+`python -m tests.play.torture --duration-s N [--seed S [--plays P]]`: play against the promises for so long.
 
 Prints a line per seed that found something, and in the end how often each kind of fault struck and each point saw a crash.
 The exit status is 1 if a promise was broken, or if a kind or point was never met.
@@ -46,7 +46,7 @@ def settled(plays_of_seed: int) -> settings:
     )
 
 
-def of_seed(number: int, begin: Callable[[], World], ended: Callable[[World], None], *, count: int = _PLAYS) -> None:
+def of_seed(number: int, begin: Callable[[], World], ended: Callable[[World], None], *, count: int) -> None:
     """Play the stories of a seed; raises Broken with the story that Hypothesis found the shortest."""
 
     @seed(number)
@@ -63,6 +63,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="make torture", description="Play against the promises.")
     parser.add_argument("--duration-s", type=float, default=60)
     parser.add_argument("--seed", type=int, help="play this one alone")
+    parser.add_argument("--plays", type=int, default=_PLAYS, help="of each seed")
     said = parser.parse_args(arguments)
     outside, events, broken, count = Outside(), Counter[str](), [], 0
     began_s, number = time.monotonic(), int(time.time()) % 1_000_000 * 1_000 if said.seed is None else said.seed
@@ -79,10 +80,13 @@ def main(arguments: list[str]) -> int:
     ):
         while True:
             try:
-                of_seed(number, begin, ended)
+                of_seed(number, begin, ended, count=said.plays)
             except Exception as error:
                 broken.append(number)
-                print(f"seed {number}: {type(error).__name__}: {error}\n{''.join(error.__notes__)}", flush=True)
+                print(
+                    f"seed {number}: {type(error).__name__}: {error}\n{''.join(getattr(error, '__notes__', []))}",
+                    flush=True,
+                )
             number += 1
             if said.seed is not None or time.monotonic() - began_s > said.duration_s:
                 break
