@@ -281,11 +281,13 @@ def test_an_alert_that_a_silent_state_overtakes_still_rings(desk: Desk) -> None:
     assert committed.row.rings(committed.delivery.from_revision, desk.clock.ms)
 
 
-def test_a_silent_state_waits_until_the_alert_before_it_is_out(desk: Desk) -> None:
+@pytest.mark.parametrize("later_ms", [100, 3_000])
+def test_a_silent_state_waits_until_the_alert_before_it_is_out(desk: Desk, later_ms: int) -> None:
     """Or phones that have heard the alert would hear it again."""
     opened(desk)
     alert = desk.say(update(minutes=7, aps=ALERT)).row
-    desk.say(update(minutes=6))
+    desk.clock.ms += later_ms
+    assert desk.say(update(minutes=6)).delivery is None
     assert desk.claim(desk.take()) is None
     assert desk.claim(desk.take()) is None
 

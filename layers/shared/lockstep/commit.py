@@ -7,7 +7,7 @@ from lockstep.activities import Activities, Conflict
 from lockstep.delivery import Audience, Delivery
 from lockstep.errors import LockstepError
 from lockstep.merge import Effect, advance, effect_of, merge
-from lockstep.pace import Pace, alert_is_under_way, is_due, stamp_due_ms
+from lockstep.pace import LOOK_AGAIN_MS, Pace, alert_is_under_way, is_due, stamp_due_ms
 from lockstep.publish import Publish
 from lockstep.queues import DeliveryQueue
 from lockstep.row import Registers, Row
@@ -17,9 +17,6 @@ _TRIES = 20
 
 # By so much the clocks of two containers may differ: a delivery that is due so soon is due now.
 _SKEW_MS = 250
-
-# How soon a delivery that finds another under way looks again.
-_LOOK_AGAIN_MS = 1_000
 
 
 class Contended(LockstepError):
@@ -156,6 +153,6 @@ def _due_ms(delivery: Delivery, row: Row, now_ms: int) -> int:
     if not delivery.begins:
         return due_ms
     if alert_is_under_way(row, now_ms):
-        return max(due_ms, now_ms + _LOOK_AGAIN_MS)
+        return max(due_ms, now_ms + LOOK_AGAIN_MS)
     later = is_due(row, now_ms) and row.due_at_ms > now_ms + _SKEW_MS
     return max(due_ms, row.due_at_ms) if later else due_ms

@@ -12,6 +12,7 @@ AHEAD_MAX_S = 2
 
 # So long a silent state waits for the delivery of an alert to be done, or phones that heard the alert would hear it again.
 ALERT_WAIT_MS = 10_000
+LOOK_AGAIN_MS = 1_000
 
 _HOUR_MS = 3_600_000
 
@@ -39,6 +40,8 @@ class Pace:
         if row.urgent_revision <= row.claimed_revision:
             paced_ms = row.due_at_ms if is_due(row, now_ms) else row.delivered_at_ms + self.min_interval_ms
             due_ms = max(now_ms, paced_ms)
+            if alert_is_under_way(row, now_ms):
+                due_ms = max(due_ms, now_ms + LOOK_AGAIN_MS)
         return max(due_ms, stamp_due_ms(row, now_ms))
 
     def claimed(self, row: Row, now_ms: int) -> Row:
