@@ -211,7 +211,7 @@ class World:
             if card.activity == activity.name and activity.allows(phone.app.user)
         }
         for push in self.stack.apns.pushes:
-            if push.status != 200:
+            if push.status in (400, 410):
                 self._fail(iter([f"a token that was known dead was pushed: {push.status} {push.reason}"]))
             if push.payload["aps"]["event"] == "update" and push.token not in allowed:
                 self._fail(iter(["a stranger's token was pushed"]))
