@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from onebox.environment import variables
@@ -16,6 +17,7 @@ from botocore.config import Config  # isort: skip
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
@@ -38,6 +40,9 @@ ENVIRONMENT: Mapping[str, str | None] = {
 # What moto's CloudFormation makes of a template.
 _MADE_BY_CLOUDFORMATION = ("AWS::DynamoDB::Table", "AWS::SQS::Queue")
 _SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 a resource type
+# What DynamoDB takes in one BatchWriteItem.
+_WRITE_MAX = 25
+
 _QUEUE_POLICY = "AWS::SQS::QueuePolicy"
 
 
@@ -144,8 +149,11 @@ class LocalAws:
         """Take every item out of the tables and every message out of the queues."""
         for table in self.tables.values():
             keys = [key["AttributeName"] for key in self.dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]]
-            for item in self.items(table):
-                self.dynamodb.delete_item(TableName=table, Key={key: item[key] for key in keys})
+            for items in batched(self.items(table), _WRITE_MAX, strict=False):
+                gone: list[WriteRequestTypeDef] = [
+                    {"DeleteRequest": {"Key": {key: item[key] for key in keys}}} for item in items
+                ]
+                self.dynamodb.batch_write_item(RequestItems={table: gone})
         self._server.drop_messages()
 
     def hasten_messages(self) -> None:

@@ -284,14 +284,17 @@ def playing(stack: Stack, outside: Outside) -> Iterator[Callable[[], World]]:
         for function in stack.functions.values():
             function._handler = None
 
+        last: list[World] = []
+
         def begin() -> World:
             outside.calm()
-            # Of the key that an earlier play left in use.
-            for function in stack.functions.values():
-                function._handler = None
+            if last and last[-1].events["a rotated key"]:
+                # What it signs with is known no longer.
+                stack.functions["PushFunction"]._handler = None
             stack.reset()
             clock.shift(3600)
-            return World(stack, outside, clock)
+            last[:] = [World(stack, outside, clock)]
+            return last[-1]
 
         try:
             yield begin
