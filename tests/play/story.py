@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.play.world import ACTIVITIES, STRANGER, USERS, World, apns_fault
+from tests.play.world import ACTIVITIES, STRANGER, USERS, World
 
 APNS_FAULTS = (
     "429 TooManyRequests",
@@ -71,11 +71,6 @@ def _change_user(world: World, phone: int, user: str | None) -> None:
         one.change_user(user)
 
 
-def _apple(world: World, kind: str, count: int, skip: int) -> None:
-    world.lossy |= kind.startswith(("400", "410", "413"))
-    world.stack.apns.faults.add(apns_fault(kind, count, skip))
-
-
 _activity, _phone, _call = st.sampled_from(ACTIVITIES), st.integers(0, 2), st.integers(1, 14)
 
 ACTS: dict[str, tuple[Callable[..., object], tuple[st.SearchStrategy[Any], ...]]] = {
@@ -105,7 +100,10 @@ ACTS: dict[str, tuple[Callable[..., object], tuple[st.SearchStrategy[Any], ...]]
     "network": (_network, (_phone, st.booleans())),
     "change user": (_change_user, (_phone, st.sampled_from([*USERS, STRANGER]))),
     "sign out": (_change_user, (_phone, st.none())),
-    "apple": (_apple, (st.sampled_from(APNS_FAULTS), st.integers(1, 4), st.integers(0, 2))),
+    "apple": (
+        lambda world, *how: world.apple(*how),
+        (st.sampled_from(APNS_FAULTS), st.integers(1, 4), st.integers(0, 2)),
+    ),
     "crash": (
         lambda world, moment, call: world.outside.crash_at(moment, call),
         (st.sampled_from(["before", "after"]), _call),

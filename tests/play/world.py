@@ -54,6 +54,7 @@ class World:
         self._said: list[dict[str, Any]] = []
         # Whether Apple may have refused a push for good, or called a token dead.
         self.lossy = False
+        self._faults: list[tuple[str, Fault]] = []
         # Phones that missed pushes, or whose app didn't say everything.
         self.disturbed: set[str] = set()
         for phone in self.phones:
@@ -149,6 +150,13 @@ class World:
             self.stack.queues.redrive(dead_letters, queue)
         self.events["a redrive"] += 1
 
+    def apple(self, kind: str, count: int, skip: int) -> None:
+        """Let Apple do wrong a few times."""
+        self.lossy |= kind.startswith(("400", "410", "413"))
+        fault = apns_fault(kind, count, skip)
+        self._faults.append((kind, fault))
+        self.stack.apns.faults.add(fault)
+
     def rotate_key(self) -> None:
         """Put a new signing key into the secret, and let Apple know the old one no longer."""
         self._keys += 1
@@ -173,6 +181,8 @@ class World:
         self.rest()
         self.check()
         self.outside.calm()
+        left = {id(armed.fault): armed.count for armed in self.stack.apns.faults._armed}
+        self.events.update(kind for kind, fault in self._faults if left.get(id(fault)) != fault.count)
         self.stack.apns.faults.clear()
         for phone in self.phones:
             phone.go_online()
@@ -186,9 +196,6 @@ class World:
             if phone.app.user is not None:
                 phone.launch()
         self.rest()
-        self.events.update(
-            _kind_of(push.status, push.reason, push.fault) for push in self.stack.apns.pushes if push.fault
-        )
         self.check()
         self._fail(wrong_in_the_end(list(self.activities.values()), self.phones, time.time()))
         for dead_letters in DEAD_LETTERS:
@@ -300,10 +307,6 @@ def playing(stack: Stack, outside: Outside) -> Iterator[Callable[[], World]]:
             yield begin
         finally:
             stack.api._integration = answer
-
-
-def _kind_of(status: int | None, reason: str | None, fault: str | None) -> str:
-    return f"{status} {reason}" if fault == "answer" else str(fault)
 
 
 def apns_fault(kind: str, count: int, skip: int) -> Fault:
