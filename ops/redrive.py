@@ -53,10 +53,16 @@ def redrive(sqs: "SQSClient", dead_letters: str, destination: str) -> int:
 
 
 def _first_sent_at_ms(message: "MessageTypeDef") -> str:
-    """Push's own dead letters carry it; one that SQS moved after a crash kept its SentTimestamp."""
+    """
+    Push's own dead letters carry it; one that SQS moved after a crash kept its SentTimestamp.
+
+    That one may carry a producer's word too, which counts only if it is earlier: later, it would count as the moment of
+    the redrive.
+    """
     attributes = message.get("MessageAttributes") or {}
-    carried = attributes[PUBLISHED_AT].get("StringValue") if PUBLISHED_AT in attributes else None
-    return carried or message["Attributes"]["SentTimestamp"]
+    carried = (attributes[PUBLISHED_AT].get("StringValue") if PUBLISHED_AT in attributes else None) or ""
+    sent_at_ms = message["Attributes"]["SentTimestamp"]
+    return min(carried, sent_at_ms, key=int) if carried.isascii() and carried.isdigit() else sent_at_ms
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -103,6 +103,25 @@ def test_a_card_swiped_while_the_app_was_dead_does_not_come_back_either(stack: S
     assert pushed(stack) == [("update", 410)]
 
 
+def test_a_card_of_the_apps_own_swiped_while_the_app_was_dead_does_not_come_back(stack: Stack) -> None:
+    """No start left a marker; the report that leaves the card out is all that tells of it."""
+    ana = stack.phones.of("ana")
+    ana.start_card(ORDER)
+    settle(stack)
+    say(stack, start(ORDER, "ana"))
+    settle(stack)
+    ana.quit()
+    ana.swipe(ORDER)
+
+    ana.launch()
+    settle(stack)
+    say(stack, start(ORDER, "ana"))
+    settle(stack)
+
+    assert cards(ana) == [CardState.DISMISSED]
+    assert not ana.starts(ORDER)
+
+
 def test_a_new_run_starts_on_a_phone_that_swiped_the_old_one_away(stack: Stack) -> None:
     [ana] = started(stack, "ana")
     ana.swipe(ORDER)

@@ -140,6 +140,19 @@ def test_a_redriven_message_that_sqs_put_aside_keeps_the_time_it_was_sent(stack:
     assert minutes(ana) == 9
 
 
+@pytest.mark.parametrize("said", [str(2**42), "soon"])
+def test_what_a_producer_says_of_the_future_does_not_make_a_redriven_message_new(stack: Stack, said: str) -> None:
+    stack.queues.send("PublishDeadLetterQueue", "{}", attributes={"published_at_ms": said})
+    time.sleep(0.01)
+    moved_ms = int(time.time() * 1000)
+
+    dead_letters, destination = stack.aws.queues["PublishDeadLetterQueue"], stack.aws.queues["PublishQueue"]
+    assert redrive(stack.aws.sqs, dead_letters, destination) == 1
+
+    [message] = stack.queues.look("PublishQueue")
+    assert int(message.attributes["published_at_ms"]) < moved_ms
+
+
 def test_a_message_that_was_never_delivered_is_delivered_by_its_redrive(stack: Stack) -> None:
     [ana] = started(stack, "ana")
     stack.queues.send("PublishDeadLetterQueue", update(minutes=4), attributes={"reason": "failed 4 times"})

@@ -159,10 +159,7 @@ class Registration:
             if not isinstance(row, Card) or row.card != card or row.owner != user:
                 continue
             if dismissed:
-                activity = self._activities.get(row.activity, now_s=now_ms // 1000)
-                run = row.run or (activity.run if activity else 0)
-                marker = Marker(row.activity, phone, user, run, revision=0, confirmed=True)
-                self._tokens.note_dismissal(marker, now_s=now_ms // 1000, now_ms=now_ms)
+                self._note_gone(row, now_ms)
             self._tokens.delete(row, registered_by_ms=now_ms)
 
     def sign_out(self, user: str, device: str, *, observed_at_ms: int | None = None) -> None:
@@ -258,7 +255,17 @@ class Registration:
                 continue
             given = report.cards if isinstance(row, Card) else report.start_tokens
             if given is not None and _name(row) not in names:
+                if isinstance(row, Card):
+                    # Swiped away while the app was dead, or while the index didn't know the card yet: who can tell?
+                    self._note_gone(row, now_ms)
                 self._tokens.delete(row, observed_before_ms=observed_at_ms, registered_by_ms=now_ms)
+
+    def _note_gone(self, card: Card, now_ms: int) -> None:
+        """Note that the phone had its card of a run, before its row goes: that run doesn't bring it back."""
+        activity = None if card.run else self._activities.get(card.activity, now_s=now_ms // 1000)
+        run = card.run or (activity.run if activity else 0)
+        marker = Marker(card.activity, card.phone, card.owner, run, revision=0, confirmed=True)
+        self._tokens.note_dismissal(marker, now_s=now_ms // 1000, now_ms=now_ms)
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)
