@@ -147,7 +147,7 @@ def test_what_a_producer_says_of_the_future_does_not_make_a_redriven_message_new
     moved_ms = int(time.time() * 1000)
 
     dead_letters, destination = stack.aws.queues["PublishDeadLetterQueue"], stack.aws.queues["PublishQueue"]
-    assert redrive(stack.aws.sqs, dead_letters, destination) == 1
+    assert redrive.redrive(stack.aws.sqs, dead_letters, destination) == 1
 
     [message] = stack.queues.look("PublishQueue")
     assert int(message.attributes["published_at_ms"]) < moved_ms
