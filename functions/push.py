@@ -14,13 +14,23 @@ from lockstep.activities import Activities
 from lockstep.apns import Environment
 from lockstep.batch import Batch
 from lockstep.commit import Committer
-from lockstep.deliver import Deliverer, Invocation
+from lockstep.deliver import Deliverer
+from lockstep.delivery import Delivery
 from lockstep.envelope import SqsRecord
+from lockstep.followers import Followers
+from lockstep.handover import Handover
+from lockstep.jobs import Invocation
 from lockstep.key_source import KeySource
 from lockstep.pace import Pace
+from lockstep.plan import Plan
 from lockstep.queues import DeliveryQueue, SourceQueue
+from lockstep.returns import Returns
+from lockstep.row import Row
 from lockstep.sender import Sender
 from lockstep.settings import PushSettings
+from lockstep.slice_items import SliceItems
+from lockstep.slicing import Slicer
+from lockstep.starting import Starter
 from lockstep.telemetry import Telemetry
 from lockstep.tokens import Tokens
 
@@ -43,7 +53,10 @@ sqs = boto3.client("sqs", config=config)
 
 activities = Activities(dynamodb, settings.activities_table)
 tokens = Tokens(dynamodb, settings.tokens_table)
+followers = Followers(dynamodb, settings.tokens_table)
+slices = SliceItems(dynamodb, settings.activities_table)
 delivery_queue = DeliveryQueue(sqs, settings.delivery_queue_url)
+slice_queue = DeliveryQueue(sqs, settings.slice_queue_url)
 sender = Sender(
     {Environment.PRODUCTION: settings.apns_production_url, Environment.SANDBOX: settings.apns_sandbox_url},
     bundle_id=settings.bundle_id,
@@ -51,20 +64,54 @@ sender = Sender(
     keys=KeySource(boto3.client("secretsmanager", config=config), settings.signing_key_secret, now=time.time),
     now=time.time,
 )
+committer = Committer(
+    activities,
+    delivery_queue,
+    Pace(min_interval_ms=settings.min_update_interval_s * 1000, priority_budget=settings.priority_budget),
+    now=time.time,
+)
+starter = Starter(tokens, followers, slices, delivery_queue, now=time.time)
+deliverer = Deliverer(
+    activities,
+    tokens,
+    slices,
+    Handover(tokens, followers, slices, slice_queue, now=time.time),
+    starter,
+    delivery_queue,
+    sender,
+    telemetry,
+    now=time.time,
+)
+
+
+def plan(delivery: Delivery, row: Row) -> Plan:
+    """Plan a delivery as this stack is set up."""
+    return Plan(
+        delivery,
+        row,
+        default_environment=settings.apns_environment,
+        now_s=time.time(),
+        guests_required=settings.guests_required,
+    )
+
+
 batch = Batch(
-    Committer(
-        activities,
-        delivery_queue,
-        Pace(min_interval_ms=settings.min_update_interval_s * 1000, priority_budget=settings.priority_budget),
+    committer,
+    tokens,
+    Returns(
+        SourceQueue(sqs, settings.publish_queue_url, settings.publish_dead_letter_queue_url),
+        [
+            SourceQueue(sqs, settings.delivery_queue_url, settings.delivery_dead_letter_queue_url),
+            SourceQueue(sqs, settings.slice_queue_url, settings.slice_dead_letter_queue_url),
+        ],
+        telemetry,
         now=time.time,
     ),
-    tokens,
-    SourceQueue(sqs, settings.publish_queue_url, settings.publish_dead_letter_queue_url),
-    SourceQueue(sqs, settings.delivery_queue_url, settings.delivery_dead_letter_queue_url),
     sender,
-    Deliverer(activities, tokens, delivery_queue, sender, telemetry, now=time.time),
+    deliverer,
+    Slicer(committer, tokens, followers, slices, slice_queue, starter, deliverer, plan=plan, now=time.time),
     telemetry,
-    default_environment=settings.apns_environment,
+    plan=plan,
     guests_required=settings.guests_required,
     now=time.time,
 )

@@ -14,6 +14,7 @@ from botocore.config import Config
 from lockstep import http
 from lockstep.activities import Activities
 from lockstep.errors import Forbidden, InvalidInput
+from lockstep.followers import Followers
 from lockstep.ids import phone_of
 from lockstep.models import CardRegistration, Report, StartTokenRegistration, read
 from lockstep.queues import DeliveryQueue
@@ -35,6 +36,7 @@ sqs = boto3.client("sqs", config=config)
 registration = Registration(
     Activities(dynamodb, settings.activities_table),
     Tokens(dynamodb, settings.tokens_table),
+    Followers(dynamodb, settings.tokens_table),
     DeliveryQueue(sqs, settings.delivery_queue_url),
     now=time.time,
     guests_required=settings.guests_required,

@@ -130,7 +130,7 @@ class Story:
             expect(not phone.refusals, f"the API takes all that {phone.name}'s phone says: {phone.refusals}")
             odd = [one for one in phone.history if one.verdict is not Verdict.APPLIED]
             expect(not odd, f"{phone.name}'s phone applies every push: {odd}")
-        for queue in ("PublishDeadLetterQueue", "DeliveryDeadLetterQueue"):
+        for queue in ("PublishDeadLetterQueue", "DeliveryDeadLetterQueue", "SliceDeadLetterQueue"):
             expect(not self._stack.queues.count(queue), f"{queue} is empty")
 
     # --- what happens in them

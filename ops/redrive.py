@@ -28,6 +28,7 @@ _HOLD_S = 60
 QUEUES = {
     "PublishDeadLetterQueueUrl": "PublishQueueUrl",
     "DeliveryDeadLetterQueueUrl": "DeliveryQueueUrl",
+    "SliceDeadLetterQueueUrl": "SliceQueueUrl",
 }
 
 

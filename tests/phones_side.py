@@ -7,6 +7,7 @@ from typing import Any
 from lockstep.activities import Activities
 from lockstep.apns import Environment
 from lockstep.delivery import Audience, Delivery, Forgetting, read_body
+from lockstep.followers import Followers
 from lockstep.ids import phone_of
 from lockstep.models import CardRegistration, Report, StartTokenRegistration
 from lockstep.phones import Card, Marker, Phone, StartToken
@@ -69,7 +70,8 @@ class RegisterSide:
         self.activities = Activities(stack.aws.dynamodb, stack.aws.tables["ActivitiesTable"])
         self.tokens = Tokens(stack.aws.dynamodb, stack.aws.tables["TokensTable"])
         self.queue = DeliveryQueue(stack.aws.sqs, stack.aws.queues["DeliveryQueue"])
-        self.registration = Registration(self.activities, self.tokens, self.queue, now=self.clock)
+        self.followers = Followers(stack.aws.dynamodb, stack.aws.tables["TokensTable"])
+        self.registration = Registration(self.activities, self.tokens, self.followers, self.queue, now=self.clock)
 
     # --- what apps and producers say
 

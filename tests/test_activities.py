@@ -213,34 +213,3 @@ def test_more_rows_than_one_call_takes_are_all_read(activities: Activities) -> N
         activities.replace(None, row_of(start(name), activity=name), now_s=NOW_S)
 
     assert set(activities.get_many([*names, *names], now_s=NOW_S)) == {names[0], names[-1]}
-
-
-# --- leases
-
-
-def test_a_lease_has_one_holder_until_it_ends(activities: Activities) -> None:
-    def take(holder: str, now_ms: int) -> int | None:
-        return activities.lease_starts(ORDER, holder, now_ms=now_ms, until_ms=now_ms + 65_000)
-
-    assert take("one", NOW_MS) is None
-    assert take("two", NOW_MS + 64_999) == NOW_MS + 65_000
-    assert take("one", NOW_MS + 1_000) is None
-    assert take("two", NOW_MS + 65_999) == NOW_MS + 66_000
-    assert take("two", NOW_MS + 66_000) is None
-
-
-def test_a_lease_is_given_back_by_its_holder_only(activities: Activities) -> None:
-    until_ms = NOW_MS + 65_000
-    activities.release_starts(ORDER, "nobody")
-    activities.lease_starts(ORDER, "one", now_ms=NOW_MS, until_ms=until_ms)
-
-    activities.release_starts(ORDER, "two")
-    assert activities.lease_starts(ORDER, "two", now_ms=NOW_MS, until_ms=until_ms) == until_ms
-
-    activities.release_starts(ORDER, "one")
-    assert activities.lease_starts(ORDER, "two", now_ms=NOW_MS, until_ms=until_ms) is None
-
-
-def test_leases_of_two_activities_are_two(activities: Activities) -> None:
-    assert activities.lease_starts("order-1", "one", now_ms=NOW_MS, until_ms=NOW_MS + 1) is None
-    assert activities.lease_starts("order-2", "two", now_ms=NOW_MS, until_ms=NOW_MS + 1) is None

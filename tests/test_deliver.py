@@ -11,9 +11,12 @@ from aws_lambda_powertools import Logger, Metrics
 
 from lockstep.activities import Activities
 from lockstep.apns import Environment
-from lockstep.deliver import HOPS_MAX, Deliverer, Invocation, Job
+from lockstep.deliver import Deliverer
 from lockstep.delivery import Audience, Delivery, read_body
+from lockstep.followers import Followers
+from lockstep.handover import Handover
 from lockstep.ids import phone_of
+from lockstep.jobs import HOPS_MAX, Invocation, Job
 from lockstep.key_source import KeySource
 from lockstep.phones import Card, Marker, Phone, StartToken
 from lockstep.plan import Plan
@@ -21,6 +24,9 @@ from lockstep.queues import DeliveryQueue
 from lockstep.row import Row
 from lockstep.sender import Sender
 from lockstep.settle import PHONES_MAX
+from lockstep.slice_items import SliceItems
+from lockstep.slices import Slice
+from lockstep.starting import Starter
 from lockstep.telemetry import Telemetry
 from lockstep.tokens import Tokens
 from onebox.apns.simulator import Fault
@@ -50,7 +56,20 @@ class World:
         self.sender.prepare()
         queue = DeliveryQueue(stack.aws.sqs, stack.aws.queues["DeliveryQueue"])
         telemetry = Telemetry(Logger(service="test"), Metrics(namespace="Test", service="test"))
-        self.deliverer = Deliverer(self.activities, self.tokens, queue, self.sender, telemetry, now=self.now)
+        slice_queue = DeliveryQueue(stack.aws.sqs, stack.aws.queues["SliceQueue"])
+        followers = Followers(stack.aws.dynamodb, stack.aws.tables["TokensTable"])
+        self.slices = SliceItems(stack.aws.dynamodb, stack.aws.tables["ActivitiesTable"])
+        self.deliverer = Deliverer(
+            self.activities,
+            self.tokens,
+            self.slices,
+            Handover(self.tokens, followers, self.slices, slice_queue, now=self.now),
+            Starter(self.tokens, followers, self.slices, queue, now=self.now),
+            queue,
+            self.sender,
+            telemetry,
+            now=self.now,
+        )
 
     def now(self) -> float:
         return self.now_s
@@ -247,14 +266,14 @@ def test_a_start_leaves_a_confirmed_marker_and_gives_the_lease_back(world: World
     assert marker == Marker(ORDER, phone, "ana", row.run, row.revision, confirmed=True)
     assert not world.row().owes_starts
     now_ms = int(world.now_s * 1000)
-    assert world.activities.lease_starts(ORDER, "another", now_ms=now_ms, until_ms=now_ms + 1) is None
+    assert isinstance(world.slices.take(ORDER, "", "another", now_ms=now_ms, until_ms=now_ms + 1), Slice)
 
 
 def test_where_another_holds_the_lease_the_starts_are_looked_at_again_once_it_is_over(world: World) -> None:
     world.has_phones(1, cards=False)
     row = world.publish(start(ORDER, "ana"))
     now_ms = int(world.now_s * 1000)
-    assert world.activities.lease_starts(ORDER, "another", now_ms=now_ms, until_ms=now_ms + 65_000) is None
+    assert isinstance(world.slices.take(ORDER, "", "another", now_ms=now_ms, until_ms=now_ms + 65_000), Slice)
 
     world.deliver(row, Delivery(ORDER, Audience.ALL, from_revision=0))
 

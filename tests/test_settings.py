@@ -21,6 +21,8 @@ PUSH = {
     "PUBLISH_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/publish",
     "PUBLISH_DEAD_LETTER_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/publish-dead",
     "DELIVERY_DEAD_LETTER_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/delivery-dead",
+    "SLICE_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/slice",
+    "SLICE_DEAD_LETTER_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/slice-dead",
     "SIGNING_KEY_SECRET": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-a1b2c3",
     "BUNDLE_ID": "com.example.pizza",
     "MIN_UPDATE_INTERVAL_S": "1",

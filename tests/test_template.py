@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from lockstep.batch import RECEIVES_MAX
+from lockstep.returns import RECEIVES_MAX
 from lockstep.settings import PushSettings, RegisterSettings
 from onebox import ROOT
 from onebox.stack import Stack
@@ -126,6 +126,7 @@ def test_every_queue_that_feeds_a_function_hears_which_messages_failed() -> None
     assert {source.queue: source.reports_failures for source in TEMPLATE.queue_sources()} == {
         "PublishQueue": True,
         "DeliveryQueue": True,
+        "SliceQueue": True,
     }
 
 

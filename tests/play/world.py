@@ -28,7 +28,11 @@ _BEGIN_S = 1_830_513_600
 # So many messages and waits are ample; more is a loop.
 _ROUNDS_MAX = 600
 
-DEAD_LETTERS = {"PublishDeadLetterQueue": "PublishQueue", "DeliveryDeadLetterQueue": "DeliveryQueue"}
+DEAD_LETTERS = {
+    "PublishDeadLetterQueue": "PublishQueue",
+    "DeliveryDeadLetterQueue": "DeliveryQueue",
+    "SliceDeadLetterQueue": "SliceQueue",
+}
 
 
 class Broken(AssertionError):
@@ -132,7 +136,7 @@ class World:
         """Let a second push function take a batch while the first is at work."""
 
         def take() -> None:
-            for queue in ("PublishQueue", "DeliveryQueue"):
+            for queue in ("PublishQueue", "DeliveryQueue", "SliceQueue"):
                 source = self.stack._sources.of(self.stack.aws.queues[queue])
                 messages = source._receive(0)
                 if messages:
@@ -259,7 +263,7 @@ class World:
     def _next_due_s(self) -> float | None:
         messages = [
             message
-            for name in ("PublishQueue", "DeliveryQueue")
+            for name in ("PublishQueue", "DeliveryQueue", "SliceQueue")
             for backend in sqs_backends["123456789012"].values()
             if (queue := backend.queues.get(name)) is not None
             for message in queue._messages

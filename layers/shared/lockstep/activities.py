@@ -1,4 +1,4 @@
-"""The activities table: the rows, which activities name which users, and leases. The one place that knows its items."""
+"""The activities table: the rows, and which activities name which users and audiences; `slice_items` knows the rest."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ class Activities:
         """
         given = after.registers.given()
         values: dict[str, Value] = {name: getattr(after, name) for name in _NUMBERS}
-        values |= {"lowered": after.lowered, "started": after.started, "v": _FORMAT}
+        values |= {"lowered": after.lowered, "sliced": after.sliced, "started": after.started, "v": _FORMAT}
         values |= {name: _from_register(register) for name, register in given.items()}
         gone = [name for name in _REGISTERS if name not in given]
         compared: dict[str, Value] = {"now_s": now_s} if before is None else {"before": before.writes}
@@ -105,13 +105,14 @@ class Activities:
             return Conflict(now if now and now.expires_at_s > now_s else None)
         return None
 
-    def record(self, row: Row, *, sent: int | None, started: bool) -> Row | None:
+    def record(self, row: Row, *, sent: int | None, started: bool, sliced: bool = False) -> Row | None:
         """
         Note how far a delivery to the whole audience came; never lowers what is noted, never makes a row.
 
         Args:
             sent: The revision, at least, to which every card was brought; None if not all were.
             started: Every phone that its start names was started.
+            sliced: It was handed to slices, and so will be what comes later.
 
         Returns:
             The row as it is now; None if there was nothing to note any more.
@@ -126,6 +127,9 @@ class Activities:
         if started:
             values["started"] = row.start_version
             noted.append("started = :started")
+        if sliced:
+            values["sliced"] = True
+            noted.append("sliced = :sliced")
         try:
             answer = self._client.update_item(
                 TableName=self._table,
@@ -141,70 +145,42 @@ class Activities:
                 raise
             if sent is not None and started:
                 # The cards are noted already, or further; the starts may not be.
-                return self.record(row, sent=None, started=True)
+                return self.record(row, sent=None, started=True, sliced=sliced)
             return None
         return _to_row(answer["Attributes"])
 
-    def want(self, activity: str, users: Iterable[str], *, now_s: int) -> None:
-        """Note that a start of this activity names these users, so that their phones' reports find it."""
+    def want(self, activity: str, users: Iterable[str], audiences: Iterable[str] = (), *, now_s: int) -> None:
+        """Note that a start of this activity names these users and audiences, so that phones' reports find it."""
         expires: dict[str, Value] = {"expires_at_s": now_s + ROW_LIFE_S, "v": _FORMAT}
-        items = [{**_key(f"user#{user}", activity), **to_item(expires)} for user in users]
+        names = [*(f"user#{user}" for user in users), *(f"name#{audience}" for audience in audiences)]
+        items = [{**_key(name, activity), **to_item(expires)} for name in names]
         write_batch(self._client, self._table, [{"PutRequest": {"Item": item}} for item in items])
 
-    def wanting(self, user: str, *, now_s: int) -> list[Row]:
-        """Read the running activities whose start names this user and whose guests include them."""
-        pages = query_pages(
-            self._client,
-            {
-                "TableName": self._table,
-                "KeyConditionExpression": "activity = :user",
-                "ExpressionAttributeValues": arguments({"user": f"user#{user}"}),
-                "ConsistentRead": True,
-            },
-        )
-        named = [text(item, "part") or "" for page in pages for item in page]
-        rows = self.get_many(named, now_s=now_s).values()
-        return [row for row in rows if row.registers.running and user in row.users and row.allows(user)]
-
-    def lease_starts(self, activity: str, holder: str, *, now_ms: int, until_ms: int) -> int | None:
-        """
-        Take the lease under which an activity's cards are started.
-
-        Returns:
-            None if the lease is ours; else the Unix milliseconds at which the other's ends.
-        """
-        lease: dict[str, Value] = {
-            "holder": holder,
-            "until_ms": until_ms,
-            "expires_at_s": until_ms // 1000 + ROW_LIFE_S,
-        }
-        try:
-            self._client.put_item(
-                TableName=self._table,
-                Item={**_key(f"lease#{activity}", "starts"), **to_item(lease)},
-                ConditionExpression="attribute_not_exists(activity) OR until_ms <= :now OR holder = :holder",
-                ExpressionAttributeValues=arguments({"now": now_ms, "holder": holder}),
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+    def wanting(self, user: str, follows: Iterable[str] = (), *, now_s: int) -> list[Row]:
+        """Read the running activities that want this user's phone, which follows these names, and admit the user."""
+        names = set(follows)
+        found: dict[str, None] = {}
+        for key in (f"user#{user}", *(f"name#{name}" for name in sorted(names))):
+            pages = query_pages(
+                self._client,
+                {
+                    "TableName": self._table,
+                    "KeyConditionExpression": "activity = :named",
+                    "ExpressionAttributeValues": arguments({"named": key}),
+                    "ConsistentRead": True,
+                },
             )
-        except ClientError as error:
-            item = conflict_item(error)
-            if item is None:
-                raise
-            return number(item, "until_ms") or until_ms
-        return None
+            found |= {text(item, "part") or "": None for page in pages for item in page if _lives(item, now_s)}
+        rows = self.get_many(found, now_s=now_s).values()
+        return [
+            row
+            for row in rows
+            if row.registers.running and (user in row.users or row.audience in names) and row.allows(user)
+        ]
 
-    def release_starts(self, activity: str, holder: str) -> None:
-        """Give the lease back, if it is still ours."""
-        try:
-            self._client.delete_item(
-                TableName=self._table,
-                Key=_key(f"lease#{activity}", "starts"),
-                ConditionExpression="holder = :holder",
-                ExpressionAttributeValues=arguments({"holder": holder}),
-            )
-        except ClientError as error:
-            if conflict_item(error) is None:
-                raise
+
+def _lives(item: Item, now_s: int) -> bool:
+    return (number(item, "expires_at_s") or 0) > now_s
 
 
 def _key(activity: str, part: str) -> Item:
@@ -230,6 +206,7 @@ def _to_row(item: Item) -> Row:
         text(item, "activity") or "",
         Registers(**registers),
         lowered=flag(item, "lowered") or False,
+        sliced=flag(item, "sliced") or False,
         started=text(item, "started") or "",
         **numbers,
     )

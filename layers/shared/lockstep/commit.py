@@ -63,8 +63,9 @@ class Committer:
         for publish in publishes:
             said = merge(said, publish.registers)
         users = dict.fromkeys(user for publish in publishes for user in publish.users)
-        if users:
-            self._activities.want(activity, users, now_s=self._now_ms() // 1000)
+        audiences = dict.fromkeys(publish.audience for publish in publishes if publish.audience)
+        if users or audiences:
+            self._activities.want(activity, users, audiences, now_s=self._now_ms() // 1000)
         stored = self._activities.get(activity, now_s=self._now_ms() // 1000)
         queued_ms = 0
         for _ in range(_TRIES):
@@ -119,6 +120,31 @@ class Committer:
                 return after, _to_everyone(after) if delivery.begins else delivery
             row = conflict.row
         raise Contended(delivery.activity)
+
+    def stamped(self, activity: str) -> tuple[Row | None, int]:
+        """
+        Read a row for a part of its audience, with a stamp that may go out.
+
+        Returns:
+            The row, None if it is gone; and how many milliseconds the stamp must wait until it may.
+
+        Raises:
+            Contended: No stamp could be set.
+        """
+        row = self._activities.get(activity, now_s=self._now_ms() // 1000)
+        for _ in range(_TRIES):
+            if row is None:
+                return None, 0
+            now_ms = self._now_ms()
+            wait_ms = stamp_due_ms(row, now_ms) - now_ms
+            if wait_ms > 0 or not row.needs_stamp(now_ms // 1000):
+                return row, wait_ms
+            after = row.stamped(now_ms // 1000)
+            conflict = self._replace(row, after, now_ms)
+            if conflict is None:
+                return after, 0
+            row = conflict.row
+        raise Contended(activity)
 
     def _replace(self, before: Row | None, after: Row, now_ms: int) -> Conflict | None:
         return None if after == before else self._activities.replace(before, after, now_s=now_ms // 1000)

@@ -2,17 +2,18 @@
 Bring phones up to date with their activity's row.
 
 First the cards, then, under a lease, the starts. Row before phones, strongly consistent: register writes the phone
-before it queues a catch-up, so one of the two always sees the other.
+before it queues a catch-up, so one of the two always sees the other. An audience that is too big for one function goes to
+the slice queue (`slicing`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-
-from botocore.exceptions import BotoCoreError, ClientError
+from dataclasses import replace
 
 from lockstep.activities import Activities
 from lockstep.apns import Environment, Push
 from lockstep.delivery import Audience, Delivery
+from lockstep.handover import Handover
+from lockstep.jobs import AWS_FAULTS, HOPS_MAX, Invocation, Job
 from lockstep.pace import is_due
 from lockstep.phones import Card, Marker, StartToken
 from lockstep.plan import Plan, target_of
@@ -20,58 +21,13 @@ from lockstep.queues import DeliveryQueue
 from lockstep.row import Row
 from lockstep.sender import Sender
 from lockstep.settle import Settlement
+from lockstep.slice_items import SliceItems
+from lockstep.starting import Starter
 from lockstep.telemetry import Telemetry
 from lockstep.tokens import Tokens
 
 # What is delivered by somebody else is done by then, as a rule, and this message finds nothing to do.
 _FOLLOW_UP_S = 2
-
-# An audience that needs more invocations than this is handed on by mistake.
-HOPS_MAX = 100
-
-AWS_FAULTS = (ClientError, BotoCoreError, OSError)
-
-
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """
-    The time that this invocation has.
-
-    Attributes:
-        deadline_s: Unix seconds; no work is taken up after it.
-        lease_until_ms: Unix milliseconds at which this function is certainly dead.
-    """
-
-    id: str
-    deadline_s: float
-    lease_until_ms: int
-
-
-@dataclass(slots=True)
-class Job:
-    """
-    One delivery under way.
-
-    Attributes:
-        published_at_ms: Of the newest publish that asked for it, if one did.
-        cards_done: Whether all cards of the range were read, none handed on.
-        starts_done: The same of the starts.
-        leased: Whether the lease of its starts is ours.
-        error: Why it must be done again.
-    """
-
-    plan: Plan
-    settlement: Settlement
-    published_at_ms: int | None = None
-    cards_done: bool = True
-    starts_done: bool = True
-    leased: bool = False
-    error: Exception | None = None
-
-    @property
-    def delivery(self) -> Delivery:
-        """What was asked for."""
-        return self.plan.delivery
 
 
 class Deliverer:
@@ -81,6 +37,9 @@ class Deliverer:
         self,
         activities: Activities,
         tokens: Tokens,
+        slices: SliceItems,
+        handover: Handover,
+        starter: Starter,
         queue: DeliveryQueue,
         sender: Sender,
         telemetry: Telemetry,
@@ -89,7 +48,10 @@ class Deliverer:
     ) -> None:
         self._activities = activities
         self._tokens = tokens
+        self._slices = slices
+        self._starter = starter
         self._queue = queue
+        self._handover = handover
         self._sender = sender
         self._telemetry = telemetry
         self._now = now
@@ -112,6 +74,37 @@ class Deliverer:
             except AWS_FAULTS as error:
                 job.error = error
 
+    def serve(
+        self,
+        plan: Plan,
+        shown: Iterable[Card | Marker],
+        named: Iterable[StartToken],
+        invocation: Invocation,
+        *,
+        correlation_id: str,
+    ) -> Settlement:
+        """
+        Serve some phones of a slice, whose lease is ours: their cards, and those of them that are to be started.
+
+        Raises:
+            ClientError, BotoCoreError, OSError: Some were not served.
+        """
+        job, rows = self.job(plan, correlation_id=correlation_id), list(shown)
+        settlement = job.settlement
+        try:
+            self._send(self._to_cards(plan, rows), {plan: job}, invocation)
+            starts = self._starter.pushes(plan, named, rows)
+            settlement.note_starts(starts)
+            self._send(((target_of(push).environment, push) for push in starts), {plan: job}, invocation)
+            self._send(settlement.elsewhere(), {plan: job}, invocation)
+        finally:
+            settlement.settle_markers()
+        if job.error is not None:
+            raise job.error
+        if not settlement.stopped_whole:
+            self._queue.send(settlement.retries())
+        return settlement
+
     def _send(self, pushes: Iterable[tuple[Environment, Push]], jobs: dict[Plan, Job], invocation: Invocation) -> None:
         for push, outcome in self._sender.send(pushes, deadline_s=invocation.deadline_s):
             target = target_of(push)
@@ -133,18 +126,27 @@ class Deliverer:
                 job.error = error
 
     def _cards_of(self, job: Job, invocation: Invocation) -> Iterator[tuple[Environment, Push]]:
-        for page in self._pages(job.delivery):
+        pages = self._handover.small(job) if job.delivery.whole else self._pages(job.delivery)
+        if pages is None:
+            self._handover.to_slices(job)
+            return
+        for page in pages:
             now_s = self._now()
             if now_s >= invocation.deadline_s or job.plan.row.stamp_is_old(now_s):
                 self._hand_on(job, page[0].phone)
                 return
-            cards = [row for row in page if isinstance(row, Card)]
-            markers = {row.phone: row for row in page if isinstance(row, Marker)}
-            phones = self._tokens.phones(card.phone for card in cards)
-            for card in cards:
-                push = job.plan.of_card(card, phones.get(card.phone), markers.get(card.phone))
-                if push is not None:
-                    yield target_of(push).environment, push
+            yield from self._to_cards(job.plan, page)
+
+    def _to_cards(self, plan: Plan, page: Iterable[Card | Marker]) -> Iterator[tuple[Environment, Push]]:
+        """Yield the pushes that a page's cards need."""
+        rows = list(page)
+        cards = [row for row in rows if isinstance(row, Card)]
+        markers = {row.phone: row for row in rows if isinstance(row, Marker)}
+        phones = self._tokens.phones(card.phone for card in cards)
+        for card in cards:
+            push = plan.of_card(card, phones.get(card.phone), markers.get(card.phone))
+            if push is not None:
+                yield target_of(push).environment, push
 
     def _pages(self, delivery: Delivery) -> Iterator[list[Card | Marker]]:
         ranges = [(delivery.first, delivery.last)]
@@ -170,7 +172,7 @@ class Deliverer:
     def _starts(self, jobs: Iterable[Job], invocation: Invocation) -> Iterator[tuple[Environment, Push]]:
         for job in jobs:
             wanted = job.delivery.audience is not Audience.CARDS and job.cards_done and job.error is None
-            if not wanted or not job.plan.may_start:
+            if not wanted or job.sliced or not job.plan.may_start:
                 continue
             try:
                 yield from self._starts_of(job, invocation)
@@ -179,52 +181,44 @@ class Deliverer:
 
     def _starts_of(self, job: Job, invocation: Invocation) -> Iterator[tuple[Environment, Push]]:
         now_ms = int(self._now() * 1000)
-        activity = job.delivery.activity
-        if job.plan.row.stamp_is_old(now_ms / 1000):
+        delivery, row = replace(job.delivery, audience=Audience.STARTS), job.plan.row
+        if (
+            delivery.whole
+            and job.delivery.audience is Audience.STARTS
+            and (row.sliced or self._handover.has_many_followers(job))
+        ):
+            self._handover.to_slices(job)
+            return
+        if row.stamp_is_old(now_ms / 1000):
             # The cards took long. Whoever takes up the message sets a stamp anew.
-            self._queue.send([(replace(job.delivery, audience=Audience.STARTS, first=""), 0)])
-            job.starts_done = False
+            self._put_off(job, replace(delivery, first=""), 0)
             return
-        until_ms = invocation.lease_until_ms
-        held_until_ms = self._activities.lease_starts(activity, invocation.id, now_ms=now_ms, until_ms=until_ms)
-        if held_until_ms is not None:
+        prefix = ""
+        if row.sliced and delivery.phones is not None:
+            prefix, delivery = self._starter.of_one_slice(delivery)
+        wait_s = self._starter.wait_s(delivery, prefix, invocation, now_ms)
+        if wait_s:
             # Somebody is starting these phones now. Look again when they are certainly done.
-            delay_s = max(1, -(-(held_until_ms - now_ms) // 1000))
-            self._queue.send([(replace(job.delivery, audience=Audience.STARTS), delay_s)])
-            job.starts_done = False
+            self._put_off(job, delivery, wait_s)
             return
-        job.leased = True
-        pushes = [push for push in self._candidates(job) if push is not None]
+        job.leased = prefix
+        meant = self._starter.meant(row, delivery, job.followers)
+        pushes = self._starter.pushes(job.plan, meant, [shown for page in self._pages(delivery) for shown in page])
         job.settlement.note_starts(pushes)
         for push in pushes:
             yield target_of(push).environment, push
 
-    def _candidates(self, job: Job) -> list[Push | None]:
-        row, delivery, now_s = job.plan.row, job.delivery, int(self._now())
-        named: list[StartToken] = []
-        for user in row.users:
-            named += self._tokens.start_tokens(user, row.attributes_type or "", now_s=now_s)
-        if delivery.phones is not None:
-            named = [start_token for start_token in named if start_token.phone in delivery.phones]
-        if not named:
-            return []
-        phones = self._tokens.phones(start_token.phone for start_token in named)
-        have = {
-            (shown.phone, shown.owner) for page in self._pages(delivery) for shown in page if row.is_of_run(shown.run)
-        }
-        return [
-            job.plan.of_start(start_token, phones.get(start_token.phone))
-            for start_token in named
-            if (start_token.phone, start_token.owner) not in have
-        ]
+    def _put_off(self, job: Job, delivery: Delivery, delay_s: int) -> None:
+        self._queue.send([(delivery, delay_s)])
+        job.starts_done = False
 
     # --- the end of a job
 
     def _finish(self, job: Job, invocation: Invocation) -> None:
         """Note the starts, queue what must be tried again, and only then call the audience served."""
-        if job.leased:
+        if job.leased is not None:
             job.settlement.settle_markers()
-            self._activities.release_starts(job.delivery.activity, invocation.id)
+            self._slices.release(job.delivery.activity, job.leased, invocation.id)
         if job.error is not None or job.settlement.stopped_whole:
             return
         self._queue.send(job.settlement.retries())
@@ -234,7 +228,7 @@ class Deliverer:
             cards = delivery.audience is not Audience.STARTS and job.cards_done and row.sent_revision < sent
             started = delivery.audience is not Audience.CARDS and job.starts_done and row.owes_starts
             if cards or started:
-                after = self._activities.record(row, sent=sent if cards else None, started=started)
+                after = self._activities.record(row, sent=sent if cards else None, started=started, sliced=job.sliced)
                 if cards and after is not None:
                     self._follow_up(after)
         if job.published_at_ms is not None and job.settlement.last_accepted_ms is not None:

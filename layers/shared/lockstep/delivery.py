@@ -26,7 +26,7 @@ class Delivery:
 
     Attributes:
         first: Hash of the first phone of a range; empty for the whole audience.
-        last: Hash of its last phone.
+        last: Hash of its last phone. A slice has its prefix in both.
         phones: Hashes of the only phones meant; None for a range. With phones it is a catch-up or a retry.
         from_revision: What these phones had at least, where an alert may still ring; None in a catch-up.
         revision: The oldest revision that earlier parts of this audience were brought to; None in the first part.
@@ -48,6 +48,11 @@ class Delivery:
     def whole(self) -> bool:
         """Whether it ends a delivery to everyone, so that `sent_revision` may be recorded after it."""
         return self.phones is None and not self.last
+
+    @property
+    def is_slice(self) -> bool:
+        """Whether it is for the phones whose hash begins with a prefix."""
+        return self.phones is None and bool(self.last)
 
     @property
     def begins(self) -> bool:

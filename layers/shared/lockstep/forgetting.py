@@ -80,7 +80,7 @@ def _disown(tokens: Tokens, phone: str, owner: str, *, observed_at_ms: int, now_
         before = tokens.phones([phone]).get(phone)
         if before is None or before.owner != owner or before.observed_at_ms > observed_at_ms:
             return
-        after = replace(before, owner=None, observed_at_ms=observed_at_ms)
+        after = replace(before, owner=None, observed_at_ms=observed_at_ms, follows=())
         if tokens.replace_phone(before, after, now_s=now_ms // 1000):
             return
     raise TimeoutError("the phone changes all the time")

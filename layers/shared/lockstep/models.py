@@ -10,6 +10,7 @@ from lockstep.ids import ID_PATTERN, is_id
 # A phone shows a handful of cards and an app has a handful of attributes types; what is far beyond is a mistake.
 CARDS_MAX = 64
 START_TOKENS_MAX = 32
+FOLLOWS_MAX = 100
 
 
 def _id(value: str) -> str:
@@ -62,6 +63,7 @@ class Report(_Model):
     frequent_updates: bool | None = None
     start_tokens: Annotated[list[ReportedStartToken], Field(max_length=START_TOKENS_MAX)] | None = None
     cards: Annotated[list[ReportedCard], Field(max_length=CARDS_MAX)] | None = None
+    follows: Annotated[list[Id], Field(max_length=FOLLOWS_MAX)] | None = None
 
 
 class StartTokenRegistration(_Model):

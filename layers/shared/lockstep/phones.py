@@ -16,6 +16,8 @@ class Phone:
         observed_at_ms: The phone's clock, or ours where that is behind: when it was last heard.
         cards_at_ms: When it last listed all its cards; a card observed before that is gone.
         start_tokens_at_ms: The same of its start tokens.
+        follows: Names of the audiences it is of, as it said last.
+        follows_at_ms: When it said so.
         writes: What compare-and-set compares.
     """
 
@@ -27,6 +29,8 @@ class Phone:
     observed_at_ms: int = 0
     cards_at_ms: int = 0
     start_tokens_at_ms: int = 0
+    follows: tuple[str, ...] = ()
+    follows_at_ms: int = 0
     writes: int = 0
 
 
@@ -84,4 +88,15 @@ class Marker:
     confirmed: bool = False
 
 
-type PhoneRow = Card | StartToken | Marker | Phone
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """That a phone may be of a named audience; whether it is says the phone itself."""
+
+    name: str
+    phone: str
+    owner: str
+    observed_at_ms: int
+    registered_at_ms: int
+
+
+type PhoneRow = Card | StartToken | Marker | Follower | Phone

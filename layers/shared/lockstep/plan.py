@@ -90,6 +90,8 @@ class Plan:
         """Start the activity on a phone; None where it must not be, or the row lacks a part that iOS needs."""
         if phone is None or phone.owner != start_token.owner or start_token.observed_at_ms < phone.start_tokens_at_ms:
             return None
+        if self.row.audience is not None and self.row.audience not in phone.follows:
+            return None
         body = self._start
         if body is None or start_token.token is None or not self._allows(start_token.owner):
             return None

@@ -36,6 +36,11 @@ class Publish:
         """Users whose phones a start names."""
         return Row(self.activity, self.registers).users
 
+    @property
+    def audience(self) -> str | None:
+        """The name whose followers' phones a start names."""
+        return Row(self.activity, self.registers).audience
+
 
 def parse(message: Message, *, now_ms: int, guests_required: bool = False) -> Publish:
     """
@@ -59,8 +64,8 @@ def parse(message: Message, *, now_ms: int, guests_required: bool = False) -> Pu
 
     parts = aps.parse(body.get("aps"))
     _check_attributes(parts.start, activity)
-    users = _users_of_to(body.get("to"), parts.event)
-    if users:
+    users, audience = _to(body.get("to"), parts.event)
+    if users or audience:
         parts.require_for_start()
     guests = _guests(body, parts.event, users)
     if guests_required and guests is not None and guests["users"] is None:
@@ -76,7 +81,7 @@ def parse(message: Message, *, now_ms: int, guests_required: bool = False) -> Pu
         parts.event,
         version,
         Registers(
-            start=register(parts.start, users=list(users)),
+            start=register(parts.start, users=list(users), **({"audience": audience} if audience else {})),
             guests=None if guests is None else Register(version, guests),
             state=register(parts.state),
             alert=None if parts.alert is None else Register(version, {"alert": parts.alert}),
@@ -97,14 +102,20 @@ def _check_attributes(start: JsonObject | None, activity: str) -> None:
             raise InvalidInput("aps.attributes.run", "is set by Lockstep")
 
 
-def _users_of_to(to: Json, event: str) -> tuple[str, ...]:
+def _to(to: Json, event: str) -> tuple[tuple[str, ...], str | None]:
+    """Read whose phones a start names: some users', or those of everyone who follows a name."""
     if to is None:
-        return ()
+        return (), None
     if event != "start":
         raise InvalidInput("to", "goes with event start only")
-    if not isinstance(to, dict) or to.keys() != {"users"}:
-        raise InvalidInput("to", 'must be {"users": [...]} in this version')
-    return _users(to["users"], "to.users")
+    if not isinstance(to, dict) or to.keys() not in ({"users"}, {"audience"}):
+        raise InvalidInput("to", 'must be {"users": [...]} or {"audience": "name"}')
+    if "users" in to:
+        return _users(to["users"], "to.users"), None
+    audience = to["audience"]
+    if not isinstance(audience, str) or not is_id(audience):
+        raise InvalidInput("to.audience", "must be 1 to 128 of the characters A-Z a-z 0-9 . _ : @ -")
+    return (), audience
 
 
 def _users(value: Json, name: str) -> tuple[str, ...]:

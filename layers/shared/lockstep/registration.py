@@ -14,9 +14,10 @@ from lockstep.activities import Activities
 from lockstep.apns import Environment
 from lockstep.delivery import Audience, Delivery
 from lockstep.errors import Forbidden
+from lockstep.followers import Followers
 from lockstep.ids import phone_of
 from lockstep.models import CardRegistration, Report, ReportedCard, StartTokenRegistration
-from lockstep.phones import Card, Marker, Phone, StartToken
+from lockstep.phones import Card, Follower, Marker, Phone, StartToken
 from lockstep.queues import DeliveryQueue
 from lockstep.row import Row
 from lockstep.tokens import Tokens
@@ -35,6 +36,7 @@ class Registration:
         self,
         activities: Activities,
         tokens: Tokens,
+        followers: Followers,
         queue: DeliveryQueue,
         *,
         now: Callable[[], float],
@@ -42,6 +44,7 @@ class Registration:
     ) -> None:
         self._activities = activities
         self._tokens = tokens
+        self._followers = followers
         self._queue = queue
         self._now = now
         self._guests_required = guests_required
@@ -51,7 +54,8 @@ class Registration:
         Store the phone's whole truth.
 
         Returns:
-            What the phone should show: the activities of its cards, and running ones whose start names the user.
+            What the phone should show: the activities of its cards, and running ones whose start names the user or what
+            the phone follows.
         """
         phone, now_ms = phone_of(device), self._now_ms()
         observed_at_ms = min(report.observed_at_ms, now_ms)
@@ -70,6 +74,10 @@ class Registration:
             for one in report.start_tokens or []
         ]
 
+        follows = None if report.follows is None else tuple(dict.fromkeys(report.follows))
+        followed = [Follower(name, phone, user, observed_at_ms, now_ms) for name in follows or ()]
+
+        self._followers.put(followed, now_s=now_ms // 1000)
         stored = [self._tokens.put_card(card, now_s=now_ms // 1000, keeps_run=card.card in guessed) for card in cards]
         for start_token in start_tokens:
             self._tokens.put_start_token(start_token, now_s=now_ms // 1000)
@@ -82,15 +90,17 @@ class Registration:
             frequent_updates=report.frequent_updates,
             lists_cards=report.cards is not None,
             lists_start_tokens=report.start_tokens is not None,
+            follows=follows,
         )
-        if not owned:
-            self._withdraw([*cards, *start_tokens])
+        if owned is None:
+            self._withdraw([*cards, *start_tokens, *followed])
             return []
-        self._tidy(user, known, [*cards, *start_tokens], report, observed_at_ms, now_ms)
+        self._tidy(owned, known, [*cards, *start_tokens], report, observed_at_ms, now_ms)
 
-        wanting = self._activities.wanting(user, now_s=now_ms // 1000)
+        wanting = self._activities.wanting(user, owned.follows, now_s=now_ms // 1000)
         shown = {card.activity for card in cards}
-        attributes_types = {one.attributes_type for one in start_tokens}
+        has = start_tokens if report.start_tokens is not None else known
+        attributes_types = {one.attributes_type for one in has if isinstance(one, StartToken) and one.owner == user}
         owed = [card for card in stored if card and card.owed]
         self._queue.send(
             [
@@ -119,10 +129,11 @@ class Registration:
             return
         start_token = StartToken(user, phone, attributes_type, request.token, observed_at_ms, now_ms)
         stored = self._tokens.put_start_token(start_token, now_s=now_ms // 1000)
-        if not self._own(phone, user, observed_at_ms):
+        owned = self._own(phone, user, observed_at_ms)
+        if owned is None:
             self._withdraw([start_token])
         elif stored:
-            wanting = self._activities.wanting(user, now_s=now_ms // 1000)
+            wanting = self._activities.wanting(user, owned.follows, now_s=now_ms // 1000)
             self._queue.send(
                 (Delivery(row.activity, Audience.STARTS, phones=(phone,)), START_GRACE_S)
                 for row in wanting
@@ -146,7 +157,7 @@ class Registration:
         reported = ReportedCard(card=card, activity=request.activity, run=request.run, token=request.token)
         shown = _card(user, phone, reported, row, observed_at_ms, now_ms)
         stored = self._tokens.put_card(shown, now_s=now_ms // 1000, keeps_run=request.run is None)
-        if not self._own(phone, user, observed_at_ms):
+        if self._own(phone, user, observed_at_ms) is None:
             self._withdraw([shown])
         elif stored and stored.owed:
             self._queue.send([(_catch_up(stored), 0)])
@@ -194,16 +205,18 @@ class Registration:
         frequent_updates: bool | None = None,
         lists_cards: bool = False,
         lists_start_tokens: bool = False,
-    ) -> bool:
+        follows: tuple[str, ...] | None = None,
+    ) -> Phone | None:
         """
         Make the phone the user's, and note what it said of itself, unless it has said more since.
 
-        Says whether the phone is the user's now.
+        Returns:
+            The phone, which is the user's now; None if it is not.
         """
         for _ in range(_TRIES):
             before = self._tokens.phones([phone]).get(phone)
             if _outdated(before, user, observed_at_ms):
-                return False
+                return None
             had = before or Phone(phone, owner=None)
             newest = observed_at_ms >= had.observed_at_ms
             after = replace(had, owner=user, observed_at_ms=max(had.observed_at_ms, observed_at_ms))
@@ -214,6 +227,10 @@ class Registration:
                     os_version=os_version or had.os_version,
                     frequent_updates=had.frequent_updates if frequent_updates is None else frequent_updates,
                 )
+            if had.owner != user:
+                after = replace(after, follows=())
+            if follows is not None and observed_at_ms >= had.follows_at_ms:
+                after = replace(after, follows=follows, follows_at_ms=observed_at_ms)
             if lists_cards:
                 after = replace(after, cards_at_ms=max(had.cards_at_ms, observed_at_ms))
             if lists_start_tokens:
@@ -228,18 +245,18 @@ class Registration:
                         observed_before_ms=observed_at_ms + 1,
                         now_ms=self._now_ms(),
                     )
-                return True
+                return after
         raise TimeoutError("the phone changes all the time")
 
-    def _withdraw(self, rows: Iterable[Card | StartToken]) -> None:
+    def _withdraw(self, rows: Iterable[Card | StartToken | Follower]) -> None:
         """Take back what we wrote for a phone that became another's, or nobody's, meanwhile."""
         for row in rows:
             self._tokens.delete(row, observed_before_ms=row.observed_at_ms + 1, registered_by_ms=row.registered_at_ms)
 
     def _tidy(
         self,
-        user: str,
-        known: list[Card | StartToken | Marker],
+        phone: Phone,
+        known: list[Card | StartToken | Marker | Follower],
         listed: list[Card | StartToken],
         report: Report,
         observed_at_ms: int,
@@ -248,10 +265,12 @@ class Registration:
         """Delete rows that the lists left out, or that a former owner left; push passes over both already."""
         names = {_name(row) for row in listed}
         for row in known:
-            if row.owner != user:
+            if row.owner != phone.owner:
                 self._tokens.delete(row, observed_before_ms=observed_at_ms + 1, registered_by_ms=now_ms)
                 continue
-            if isinstance(row, Marker):
+            if isinstance(row, Follower) and row.name not in phone.follows:
+                self._tokens.delete(row, observed_before_ms=observed_at_ms, registered_by_ms=now_ms)
+            if isinstance(row, Marker | Follower):
                 continue
             given = report.cards if isinstance(row, Card) else report.start_tokens
             if given is not None and _name(row) not in names:

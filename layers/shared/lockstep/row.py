@@ -40,7 +40,8 @@ class Registers:
     The five parts of an activity, each set by the newest publish that carried it.
 
     Attributes:
-        start: `{"attributes-type"?, "attributes"?, "users": [...], "aps": {...}}`; "aps" holds keys we don't know.
+        start: `{"attributes-type"?, "attributes"?, "users": [...], "audience"?, "aps": {...}}`; "aps" holds keys we don't
+            know.
         guests: `{"users": [...]}`, or `{"users": null}` where everyone may follow.
         state: `{"content-state", "stale-date"?, "relevance-score"?, "aps"}`.
         alert: `{"alert": {...}}`.
@@ -91,6 +92,7 @@ class Row:
         hour: The hour since 1970 whose silent updates `spent` counts.
         spent: How many silent updates of that hour set out.
         lowered: Whether they were too many to go out with priority 10.
+        sliced: Whether the audience is too big for one function, and is served in slices.
         started: Version of the start register whose phones have all been started, as `ms/digest`; empty if none.
     """
 
@@ -112,6 +114,7 @@ class Row:
     hour: int = 0
     spent: int = 0
     lowered: bool = False
+    sliced: bool = False
     started: str = ""
     expires_at_s: int = 0
 
@@ -119,6 +122,17 @@ class Row:
     def users(self) -> tuple[str, ...]:
         """The users whose phones the start names."""
         return _strings(self.registers.start, "users")
+
+    @property
+    def audience(self) -> str | None:
+        """The name whose followers' phones the start names."""
+        value = self.registers.start.value.get("audience") if self.registers.start else None
+        return value if isinstance(value, str) else None
+
+    @property
+    def names_somebody(self) -> bool:
+        """Whether its start is to phones."""
+        return bool(self.users) or self.audience is not None
 
     @property
     def attributes_type(self) -> str | None:
@@ -146,7 +160,7 @@ class Row:
     @property
     def owes_starts(self) -> bool:
         """Whether phones that the start names may not have been started yet."""
-        return self.registers.running and bool(self.users) and self.started != self.start_version
+        return self.registers.running and self.names_somebody and self.started != self.start_version
 
     def is_silent(self, now_ms: int) -> bool:
         """Say whether what the whole audience is owed is an update that nobody need notice."""

@@ -121,6 +121,8 @@ class PushSettings:
         "PUBLISH_QUEUE_URL",
         "PUBLISH_DEAD_LETTER_QUEUE_URL",
         "DELIVERY_DEAD_LETTER_QUEUE_URL",
+        "SLICE_QUEUE_URL",
+        "SLICE_DEAD_LETTER_QUEUE_URL",
         "SIGNING_KEY_SECRET",
         "BUNDLE_ID",
         "MIN_UPDATE_INTERVAL_S",
@@ -137,6 +139,8 @@ class PushSettings:
     publish_dead_letter_queue_url: str
     delivery_queue_url: str
     delivery_dead_letter_queue_url: str
+    slice_queue_url: str
+    slice_dead_letter_queue_url: str
     signing_key_secret: str
     bundle_id: str
     guests_required: bool
@@ -158,6 +162,8 @@ class PushSettings:
             publish_dead_letter_queue_url=variables.url("PUBLISH_DEAD_LETTER_QUEUE_URL"),
             delivery_queue_url=variables.url("DELIVERY_QUEUE_URL"),
             delivery_dead_letter_queue_url=variables.url("DELIVERY_DEAD_LETTER_QUEUE_URL"),
+            slice_queue_url=variables.url("SLICE_QUEUE_URL"),
+            slice_dead_letter_queue_url=variables.url("SLICE_DEAD_LETTER_QUEUE_URL"),
             signing_key_secret=variables.text("SIGNING_KEY_SECRET"),
             bundle_id=variables.bundle_id("BUNDLE_ID"),
             guests_required=variables.flag("REQUIRE_GUESTS"),

@@ -4,7 +4,8 @@ import hashlib
 
 from lockstep.apns import Environment
 from lockstep.dynamodb import Item, flag, number, text, to_item
-from lockstep.phones import Card, Marker, Phone, PhoneRow, StartToken
+from lockstep.json_values import compact, parse
+from lockstep.phones import Card, Follower, Marker, Phone, PhoneRow, StartToken
 
 
 def token_hash(token: str) -> str:
@@ -19,6 +20,11 @@ def of_activity_key(activity: str) -> str:
 def of_user_key(user: str) -> str:
     """The partition of a user's start tokens."""
     return f"user#{user}#0"
+
+
+def of_name_key(name: str) -> str:
+    """The partition of those who follow a name."""
+    return f"name#{name}#0"
 
 
 def lives(item: Item, now_s: int) -> bool:
@@ -46,7 +52,13 @@ def start_token_key(row: StartToken) -> Item:
     return _key(of_user_key(row.owner), f"{row.phone}#start#{row.attributes_type}")
 
 
-def key_of(row: Card | StartToken | Marker) -> Item:
+def follower_key(row: Follower) -> Item:
+    return _key(of_name_key(row.name), f"{row.phone}#follows")
+
+
+def key_of(row: Card | StartToken | Marker | Follower) -> Item:
+    if isinstance(row, Follower):
+        return follower_key(row)
     if isinstance(row, Card):
         return card_key(row)
     return start_token_key(row) if isinstance(row, StartToken) else marker_key(row)
@@ -57,6 +69,8 @@ def to_phone_row(item: Item) -> PhoneRow:
         return to_card(item)
     if text(item, "attributes_type") is not None:
         return to_start_token(item)
+    if text(item, "name") is not None:
+        return to_follower(item)
     return to_marker(item) if text(item, "activity") is not None else to_phone(item)
 
 
@@ -71,7 +85,29 @@ def to_phone(item: Item) -> Phone:
         observed_at_ms=number(item, "observed_at_ms") or 0,
         cards_at_ms=number(item, "cards_at_ms") or 0,
         start_tokens_at_ms=number(item, "start_tokens_at_ms") or 0,
+        follows=_names(text(item, "follows")),
+        follows_at_ms=number(item, "follows_at_ms") or 0,
         writes=number(item, "writes") or 0,
+    )
+
+
+def from_names(names: tuple[str, ...]) -> str | None:
+    """A list of names as a phone's item holds it."""
+    return compact(list(names)) if names else None
+
+
+def _names(stored: str | None) -> tuple[str, ...]:
+    names = parse(stored) if stored else []
+    return tuple(map(str, names)) if isinstance(names, list) else ()
+
+
+def to_follower(item: Item) -> Follower:
+    return Follower(
+        name=text(item, "name") or "",
+        phone=text(item, "device_key") or "",
+        owner=text(item, "owner") or "",
+        observed_at_ms=number(item, "observed_at_ms") or 0,
+        registered_at_ms=number(item, "registered_at_ms") or 0,
     )
 
 

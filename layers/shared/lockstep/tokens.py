@@ -7,11 +7,23 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from lockstep.apns import Environment
-from lockstep.dynamodb import Item, Value, arguments, conflict_item, get_batch, query_pages, text, to_item, write_batch
-from lockstep.phones import Card, Marker, Phone, PhoneRow, StartToken
+from lockstep.dynamodb import (
+    Item,
+    Value,
+    arguments,
+    conflict_item,
+    get_batch,
+    query_page,
+    query_pages,
+    text,
+    to_item,
+    write_batch,
+)
+from lockstep.phones import Card, Follower, Marker, Phone, PhoneRow, StartToken
 from lockstep.row import CARD_LIFE_S
 from lockstep.token_items import (
     card_key,
+    from_names,
     key_of,
     lives,
     marker_key,
@@ -65,6 +77,8 @@ class Tokens:
             "observed_at_ms": after.observed_at_ms,
             "cards_at_ms": after.cards_at_ms,
             "start_tokens_at_ms": after.start_tokens_at_ms,
+            "follows": from_names(after.follows),
+            "follows_at_ms": after.follows_at_ms,
             "writes": (before.writes if before else 0) + 1,
             "expires_at_s": now_s + START_TOKEN_LIFE_S,
             "v": _FORMAT,
@@ -163,6 +177,14 @@ class Tokens:
         for page in self._query(of_activity_key(activity), first, last):
             yield [to_card(item) if text(item, "card") else to_marker(item) for item in page if lives(item, now_s)]
 
+    def page_of_activity(
+        self, activity: str, *, now_s: int, first: str = "", last: str = "", limit: int
+    ) -> tuple[list[Card | Marker], str]:
+        """Read one page of that, and the last phone it has all rows of; the empty hash where nothing is left."""
+        items, end = query_page(self._client, self._table, of_activity_key(activity), first, last, limit=limit)
+        rows = [to_card(item) if text(item, "card") else to_marker(item) for item in items if lives(item, now_s)]
+        return rows, end
+
     def start_tokens(self, user: str, attributes_type: str, *, now_s: int) -> list[StartToken]:
         """Read the live start tokens that a user's phones have for an attributes type."""
         rows = [to_start_token(item) for page in self._query(of_user_key(user)) for item in page if lives(item, now_s)]
@@ -216,7 +238,11 @@ class Tokens:
         yield from self._by_index("ByOwner", "owner", owner, now_s=0)
 
     def delete(
-        self, row: Card | StartToken | Marker, *, observed_before_ms: int | None = None, registered_by_ms: int
+        self,
+        row: Card | StartToken | Marker | Follower,
+        *,
+        observed_before_ms: int | None = None,
+        registered_by_ms: int,
     ) -> None:
         """Delete a row if it is still its owner's, was registered by then, and was observed before then (no marker is)."""
         condition = "#owner = :owner AND registered_at_ms <= :registered"

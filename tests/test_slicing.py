@@ -1,0 +1,234 @@
+"""Big audiences: slices of them, handed on, split, crashed and repeated, and every phone hears each state once."""
+
+import json
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lockstep import handover, slicing
+from lockstep.apns import Environment
+from lockstep.delivery import Delivery, read_body
+from lockstep.envelope import SqsRecord
+from lockstep.followers import Followers
+from lockstep.ids import phone_of
+from lockstep.jobs import Invocation
+from lockstep.phones import Card, Follower, Phone, StartToken
+from onebox.stack import Stack
+from tests.messages import start, update
+from tests.pushing import ORDER, hook, now_ms, refused, row, say, settle, tokens
+
+TEAM = "team-42"
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes at which a test's handful of phones is a crowd; the code is the same."""
+    for module in (handover, slicing):
+        monkeypatch.setattr(module, "PAGE_MAX", 6)
+    monkeypatch.setattr(slicing, "SLICE_MAX", 10)
+
+
+def followers(stack: Stack) -> Followers:
+    return Followers(stack.aws.dynamodb, stack.aws.tables["TokensTable"])
+
+
+def crowd(stack: Stack, count: int, *, cards: bool = False) -> dict[str, str]:
+    """Register phones that follow the team, or show a card; returns the token of each."""
+    at_ms, found = now_ms() - 1000, {}
+    for i in range(count):
+        phone, owner = phone_of(f"device-{i}"), f"user-{i}"
+        follows = () if cards else (TEAM,)
+        item = Phone(phone, owner, environment=Environment.PRODUCTION, follows=follows)
+        assert tokens(stack).replace_phone(None, item, now_s=at_ms // 1000)
+        found[phone] = token = stack.apns.issue_token(Environment.PRODUCTION)
+        if cards:
+            card = Card(ORDER, phone, "c", owner, 0, token, at_ms, at_ms)
+            assert tokens(stack).put_card(card, now_s=at_ms // 1000)
+        else:
+            start_token = StartToken(owner, phone, "OrderAttributes", token, at_ms, at_ms)
+            assert tokens(stack).put_start_token(start_token, now_s=at_ms // 1000)
+    followers(stack).put(
+        (Follower(TEAM, phone, f"user-{i}", at_ms, at_ms) for i, phone in enumerate(found) if not cards),
+        now_s=at_ms // 1000,
+    )
+    return found
+
+
+def heard(stack: Stack, event: str) -> Counter[str]:
+    """Count the pushes of an event that Apple took, by token."""
+    return Counter(p.token for p in stack.apns.pushes if p.status == 200 and p.payload["aps"]["event"] == event)
+
+
+def to_team(**more: Any) -> dict[str, Any]:
+    return {**start(ORDER, **more), "to": {"audience": TEAM}}
+
+
+def queued_slices(stack: Stack) -> list[Delivery]:
+    found = [read_body(message.body) for message in stack.queues.look("SliceQueue")]
+    return [one for one in found if isinstance(one, Delivery)]
+
+
+def test_an_audience_of_more_than_a_page_is_handed_to_sixteen_slices(stack: Stack) -> None:
+    crowd(stack, 40, cards=True)
+
+    say(stack, update())
+
+    slices = queued_slices(stack)
+    assert sorted(one.first for one in slices) == list("0123456789abcdef")
+    assert all(one.is_slice and one.from_revision == 0 and one.hops == 1 for one in slices)
+    assert not stack.apns.pushes
+    assert row(stack).sliced
+    assert not row(stack).owes
+
+
+def test_every_card_of_a_big_audience_hears_each_state_once(stack: Stack) -> None:
+    phones = crowd(stack, 40, cards=True)
+
+    for minutes in (9, 8, 7):
+        say(stack, update(minutes=minutes))
+        settle(stack)
+        assert heard(stack, "update") == Counter(phones.values())
+        stack.apns.clear()
+
+
+def test_everyone_who_follows_a_name_is_started_once_slice_by_slice(stack: Stack) -> None:
+    phones = crowd(stack, 60)
+
+    say(stack, to_team())
+    settle(stack)
+
+    assert heard(stack, "start") == Counter(phones.values())
+    assert not row(stack).owes_starts
+    say(stack, to_team())
+    say(stack, update())
+    settle(stack)
+    assert heard(stack, "start") == Counter(phones.values()), "markers block a second start"
+
+
+def test_a_few_followers_are_started_without_slices(stack: Stack) -> None:
+    phones = crowd(stack, 4)
+
+    say(stack, to_team())
+
+    assert heard(stack, "start") == Counter(phones.values())
+    assert not row(stack).sliced
+    assert not queued_slices(stack)
+
+
+def test_a_phone_that_no_longer_follows_is_not_started_whatever_the_index_says(stack: Stack) -> None:
+    phones = crowd(stack, 30)
+    gone = sorted(phones)[3]
+    item = tokens(stack).phones([gone])[gone]
+    assert tokens(stack).replace_phone(item, replace(item, follows=("another",)), now_s=int(time.time()))
+
+    say(stack, to_team())
+    settle(stack)
+
+    assert set(heard(stack, "start")) == {token for phone, token in phones.items() if phone != gone}
+
+
+def test_a_slice_that_is_too_big_splits_again(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slicing, "PAGE_MAX", 1)
+    monkeypatch.setattr(slicing, "SLICE_MAX", 2)
+    phones = crowd(stack, 20, cards=True)
+
+    say(stack, update())
+    settle(stack)
+    say(stack, update(minutes=3))
+    settle(stack)
+
+    assert heard(stack, "update") == Counter(dict.fromkeys(phones.values(), 2))
+    scanned = stack.aws.dynamodb.scan(TableName=stack.aws.tables["ActivitiesTable"])["Items"]
+    split = [item["activity"]["S"] for item in scanned if "served_by_parts" in item]
+    assert len(split) > 1
+
+
+def test_an_alert_rings_once_for_each_phone_though_a_state_follows_at_once(stack: Stack) -> None:
+    phones = crowd(stack, 40, cards=True)
+
+    say(stack, update(aps={"alert": {"title": "Nearly there"}}))
+    say(stack, update(minutes=3))
+    settle(stack)
+
+    rang = Counter(p.token for p in stack.apns.pushes if p.status == 200 and "alert" in p.payload["aps"])
+    assert rang == Counter(phones.values())
+
+
+def test_a_crash_repeats_a_page_at_most_and_misses_nobody(stack: Stack) -> None:
+    phones = crowd(stack, 40, cards=True)
+    say(stack, update())
+    [first, *_] = sorted(queued_slices(stack), key=lambda one: one.first)
+    saves: list[None] = []
+
+    def dies(params: dict[str, Any], **_: Any) -> None:
+        if "#cursor" in params.get("UpdateExpression", ""):
+            saves.append(None)
+            raise SystemExit("the function is killed")
+
+    with hook(stack, "provide-client-params.dynamodb.UpdateItem", dies), pytest.raises(SystemExit):
+        say(stack, json.loads(first.to_body()), queue="SliceQueue")
+
+    assert saves
+    stack.drain(hasten=True, within_s=60)
+    again = heard(stack, "update")
+    assert set(again) == set(phones.values())
+    assert sum(again.values()) <= len(phones) + 6
+
+
+def test_two_functions_never_work_on_the_same_slice(stack: Stack) -> None:
+    phones = crowd(stack, 60)
+    other = stack.container("PushFunction")
+    other.load()
+    try:
+        say(stack, to_team())
+        events = [stack.take("SliceQueue") for _ in range(16)]
+        both = [(function, event) for event in events for function in (stack.functions["PushFunction"], other)]
+        with ThreadPoolExecutor(2) as pool:
+            mine = pool.submit(lambda: [f.invoke(e) for f, e in both if f is not other])
+            others = pool.submit(lambda: [f.invoke(e) for f, e in both if f is other])
+            mine.result()
+            others.result()
+        settle(stack)
+    finally:
+        other.log.close()
+
+    assert heard(stack, "start") == Counter(phones.values())
+
+
+def test_a_slice_whose_time_is_up_goes_on_from_where_it_is(stack: Stack) -> None:
+    phones = crowd(stack, 40, cards=True)
+    say(stack, update())
+    records = map(SqsRecord.of, stack.take("SliceQueue")["Records"])
+    over = Invocation("us", deadline_s=time.time(), lease_until_ms=now_ms() + 1000)
+
+    assert stack.functions["PushFunction"].names["batch"].handle(records, over) == []
+
+    assert not stack.apns.pushes
+    assert [one.hops for one in queued_slices(stack)].count(2) == 1
+    settle(stack)
+    assert heard(stack, "update") == Counter(phones.values())
+
+
+def test_a_name_must_be_an_id(stack: Stack) -> None:
+    say(stack, {**start(ORDER), "to": {"audience": "a/b"}}, {**start(ORDER), "to": {"audience": 7}})
+
+    assert [one["reason"].partition(":")[0] for one in refused(stack)] == ["to.audience"] * 2
+
+
+def test_a_phone_that_follows_during_the_activity_is_offered_it_and_started_once(stack: Stack) -> None:
+    say(stack, to_team())
+    settle(stack)
+    phone = stack.phones.of("zoe")
+    settle(stack)
+    assert phone.shows(ORDER) is None
+
+    phone.app.follows = [TEAM]
+    phone.app.report()
+    settle(stack)
+
+    assert phone.shows(ORDER) is not None
+    assert len([card for card in phone.cards if card.activity == ORDER]) == 1
