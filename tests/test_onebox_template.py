@@ -39,10 +39,11 @@ def test_functions_are_found_with_their_code_and_limits(template: Template) -> N
     }
 
 
-def test_both_queues_feed_push(template: Template) -> None:
+def test_three_queues_feed_push(template: Template) -> None:
     assert sorted(template.queue_sources(), key=lambda one: one.queue) == [
         QueueSource("PushFunction", "DeliveryQueue", 10, reports_failures=True),
         QueueSource("PushFunction", "PublishQueue", 10, reports_failures=True),
+        QueueSource("PushFunction", "SliceQueue", 1, reports_failures=True),
     ]
 
 

@@ -57,7 +57,7 @@ def without(body: dict[str, Any], key: str) -> dict[str, Any]:
         (update(aps={"stale-date": "2026-11-23T21:00:00Z"}), "aps.stale-date", "Unix seconds"),
         (update(aps={"relevance-score": "high"}), "aps.relevance-score", "number"),
         (update(to={"users": ["ana"]}), "to", "start only"),
-        (start(to={"audience": "team-42"}), "to", "users"),
+        (start(to={"audience": "team-42", "users": []}), "to", "users"),
         (start(to={"users": "ana"}), "to.users", "list"),
         (start(to={"users": [7]}), "to.users", "user ids"),
         (start(to={"users": [""]}), "to.users", "user ids"),

@@ -551,7 +551,7 @@ def test_the_functions_role_allows_what_it_does_and_no_more(side: RegisterSide) 
             side.clock.advance(1)
             request(side)
     with hooked(side.stack, "before-call", note):
-        side.report("ben", cards=[CARD])
+        side.report("ben", cards=[CARD], follows=["team-42"])
 
     assert used == set(_allowed(side.stack))
 

@@ -135,7 +135,7 @@ def test_max_concurrency_bounds_every_queue_by_itself() -> None:
     mappings = properties("AWS::Lambda::EventSourceMapping").values()
 
     assert (parameter["MinValue"], parameter["MaxValue"]) == (2, 1000)
-    assert [mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings] == [{"Ref": "MaxConcurrency"}] * 2
+    assert [mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings] == [{"Ref": "MaxConcurrency"}] * 3
     assert all("ReservedConcurrentExecutions" not in one for one in properties("AWS::Lambda::Function").values())
 
 
