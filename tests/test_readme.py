@@ -87,7 +87,9 @@ def test_every_publish_is_taken(body: dict[str, Any]) -> None:
 
 
 MODELS: dict[frozenset[str], type[BaseModel]] = {
-    frozenset({"observed_at_ms", "environment", "os_version", "frequent_updates", "start_tokens", "cards"}): Report,
+    frozenset(
+        {"observed_at_ms", "environment", "os_version", "frequent_updates", "follows", "start_tokens", "cards"}
+    ): Report,
     frozenset({"activities"}): ReportAnswer,
     frozenset({"activity", "run", "token", "observed_at_ms"}): CardRegistration,
     frozenset({"token", "observed_at_ms"}): StartTokenRegistration,

@@ -17,6 +17,7 @@ from lockstep.followers import Followers
 from lockstep.ids import phone_of
 from lockstep.jobs import Invocation
 from lockstep.phones import Card, Follower, Phone, StartToken
+from lockstep.slice_items import SliceItems
 from onebox.stack import Stack
 from tests.messages import start, update
 from tests.pushing import ORDER, hook, now_ms, refused, row, say, settle, tokens
@@ -134,10 +135,20 @@ def test_a_phone_that_no_longer_follows_is_not_started_whatever_the_index_says(s
 def test_a_slice_that_is_too_big_splits_again(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slicing, "PAGE_MAX", 1)
     monkeypatch.setattr(slicing, "SLICE_MAX", 2)
-    phones = crowd(stack, 20, cards=True)
+    phones = crowd(stack, 12, cards=True)
+    slices = SliceItems(stack.aws.dynamodb, stack.aws.tables["ActivitiesTable"])
+    waits: list[int | None] = []
 
-    say(stack, update())
-    settle(stack)
+    def look(params: dict[str, Any], **_: Any) -> None:
+        for entry in params["Entries"]:
+            part = json.loads(entry["MessageBody"])
+            waits.append(slices.held_above(ORDER, part.get("first", ""), now_ms=now_ms()))
+
+    with hook(stack, "provide-client-params.sqs.SendMessageBatch", look):
+        say(stack, update())
+        settle(stack)
+    assert waits
+    assert set(waits) == {None}, "no part waits for the lease of the slice that was split"
     say(stack, update(minutes=3))
     settle(stack)
 

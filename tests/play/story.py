@@ -32,7 +32,6 @@ _CALLS = (
     "dynamodb BatchGetItem",
     "dynamodb BatchWriteItem",
     "dynamodb DeleteItem",
-    "dynamodb PutItem",
     "dynamodb Query",
     "dynamodb UpdateItem",
     "secretsmanager GetSecretValue",

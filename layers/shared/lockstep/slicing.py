@@ -138,6 +138,8 @@ class Slicer:
                 split = self._slices.split(
                     delivery.activity, one.prefix, served=one.served, born=row.first_run, now_s=int(self._now())
                 )
+                # Before its parts are queued, or they would wait for our lease.
+                self._slices.release(delivery.activity, one.prefix, invocation.id)
                 self._slice_queue.send((child, 0) for child in parts_of(delivery, one.prefix, split))
                 return None, None
             named = self._starter.named(row, part.followers) if starts else []
