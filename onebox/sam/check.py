@@ -78,7 +78,9 @@ class Check:
 
         self._published("publish-start", phones, accepted=2, minutes=30)
         self._settled()
-        expect(len(self._stack.aws.items(self._activities)) == 3, "the row is there, and a note for each user it names")
+        kept = {item["activity"]["S"] for item in self._stack.aws.items(self._activities)}
+        wanted = {ORDER, "user#ana", "user#ben", f"lease#{ORDER}"}
+        expect(kept == wanted, "the row is there, a note for each user it names, and whose lease it was")
         expect(self._kept("card") == 2, "their cards and update tokens are stored")
         self._published("publish-update", phones, accepted=2, minutes=7)
         expect(all(phone.history[-1].rang for phone in phones), "the alert rings")
