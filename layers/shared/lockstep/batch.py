@@ -68,12 +68,12 @@ class Batch:
         """
         received = list(records)
         work = self._publishes(record for record in received if not self._returns.is_our_own(record))
-        slices: list[tuple[Delivery, SqsRecord]] = []
+        of_slices: list[tuple[Delivery, SqsRecord]] = []
         for record in received:
             if self._returns.is_our_own(record):
-                self._queued(record, work, slices)
-        if work or slices:
-            self._deliver(work, slices, invocation)
+                self._queued(record, work, of_slices)
+        if work or of_slices:
+            self._deliver(work, of_slices, invocation)
         return self._returns.take()
 
     # --- publishes
@@ -127,7 +127,7 @@ class Batch:
 
     # --- deliveries
 
-    def _queued(self, record: SqsRecord, work: list[Work], slices: list[tuple[Delivery, SqsRecord]]) -> None:
+    def _queued(self, record: SqsRecord, work: list[Work], of_slices: list[tuple[Delivery, SqsRecord]]) -> None:
         """Read a message that we sent ourselves, and add what it asks for to the work or the slices."""
         try:
             message = read_body(record.body)
@@ -138,7 +138,7 @@ class Batch:
             if isinstance(message, Forgetting):
                 forget(self._tokens, message)
             elif message.is_slice:
-                slices.append((message, record))
+                of_slices.append((message, record))
             elif claimed := self._committer.claim(message):
                 row, delivery = claimed
                 work.append(Work(self._job(delivery, row, record), (record,)))
@@ -159,7 +159,7 @@ class Batch:
         return self._deliverer.job(plan, correlation_id=record.message_id, published_at_ms=published_at_ms)
 
     def _deliver(
-        self, work: Sequence[Work], slices: Sequence[tuple[Delivery, SqsRecord]], invocation: Invocation
+        self, work: Sequence[Work], of_slices: Sequence[tuple[Delivery, SqsRecord]], invocation: Invocation
     ) -> None:
         try:
             self._sender.prepare()
@@ -168,14 +168,14 @@ class Batch:
             self._telemetry.log.error("the signing key is unusable", reason=str(error))
             for one in work:
                 self._returns.wait_for_key(one.records, str(error))
-            self._returns.wait_for_key((record for _, record in slices), str(error))
+            self._returns.wait_for_key((record for _, record in of_slices), str(error))
             return
         self._deliverer.run([one.job for one in work], invocation)
         for one in work:
             if one.job.error is not None:
                 self._returns.fail(one.records, one.job.error)
             self._settled(one.job.settlement, one.records, failed=one.job.error is not None)
-        for delivery, record in slices:
+        for delivery, record in of_slices:
             try:
                 stopped = self._slicer.serve(delivery, invocation, correlation_id=record.message_id)
             except (*AWS_FAULTS, Contended) as error:
