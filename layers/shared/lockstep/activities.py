@@ -13,6 +13,7 @@ from lockstep.dynamodb import (
     conflict_item,
     flag,
     get_batch,
+    lives,
     number,
     query_pages,
     text,
@@ -170,17 +171,13 @@ class Activities:
                     "ConsistentRead": True,
                 },
             )
-            found |= {text(item, "part") or "": None for page in pages for item in page if _lives(item, now_s)}
+            found |= {text(item, "part") or "": None for page in pages for item in page if lives(item, now_s)}
         rows = self.get_many(found, now_s=now_s).values()
         return [
             row
             for row in rows
             if row.registers.running and (user in row.users or row.audience in names) and row.allows(user)
         ]
-
-
-def _lives(item: Item, now_s: int) -> bool:
-    return (number(item, "expires_at_s") or 0) > now_s
 
 
 def _key(activity: str, part: str) -> Item:

@@ -53,6 +53,11 @@ def flag(item: Item, name: str) -> bool | None:
     return item[name].get("BOOL") if name in item else None
 
 
+def lives(item: Item, now_s: int) -> bool:
+    """TTL deletes days late, so every read asks for itself."""
+    return (number(item, "expires_at_s") or 0) > now_s
+
+
 def conflict_item(error: Exception) -> Item | None:
     """Return the item that made a conditional write fail; None for any other error."""
     response = getattr(error, "response", {})

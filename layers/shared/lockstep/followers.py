@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from lockstep.dynamodb import Item, get_batch, query_page, to_item, write_batch
+from lockstep.dynamodb import Item, get_batch, lives, query_page, to_item, write_batch
 from lockstep.phones import Follower, StartToken
-from lockstep.token_items import follower_key, lives, of_name_key, start_token_key, to_follower, to_start_token
+from lockstep.token_items import follower_key, of_name_key, start_token_key, to_follower, to_start_token
 from lockstep.tokens import START_TOKEN_LIFE_S
 
 if TYPE_CHECKING:

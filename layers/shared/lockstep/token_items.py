@@ -27,11 +27,6 @@ def of_name_key(name: str) -> str:
     return f"name#{name}#0"
 
 
-def lives(item: Item, now_s: int) -> bool:
-    """TTL deletes days late, so every read asks for itself."""
-    return (number(item, "expires_at_s") or 0) > now_s
-
-
 def _key(audience: str, phone: str) -> Item:
     return to_item({"audience": audience, "phone": phone})
 
