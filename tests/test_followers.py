@@ -81,6 +81,16 @@ def test_who_takes_a_phone_over_does_not_inherit_what_it_followed(side: Register
     assert not following(side)
 
 
+def test_a_sign_out_takes_the_phone_out_of_the_index(side: RegisterSide) -> None:
+    side.report("ana", follows=[TEAM])
+    side.clock.advance(1)
+
+    side.registration.sign_out("ana", DEVICE)
+
+    rows, _ = side.followers.page(TEAM, now_s=side.clock.s, limit=100)
+    assert not rows
+
+
 def test_a_report_is_offered_what_its_names_run_and_is_started_once(side: RegisterSide) -> None:
     side.publish({**start(ORDER), "to": {"audience": TEAM}})
 

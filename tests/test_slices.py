@@ -34,7 +34,6 @@ def test_each_phone_hears_each_state_once_and_the_last_one_in_the_end(steps: lis
         for phone in page:
             # An alert rings for who had less: what is said of phones must not be more than they have.
             assert one.served <= (heard[phone][-1] if heard[phone] else 0)
-            # And not less than the round before brought to all.
             heard[phone].append(revision)
         one = one.after(last, row(revision))
 

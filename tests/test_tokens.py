@@ -202,6 +202,32 @@ def test_an_activitys_rows_come_in_the_order_of_phones_and_by_range(tokens: Toke
 # --- phones
 
 
+def test_a_page_has_all_rows_of_its_phones_and_the_next_begins_after_them(tokens: Tokens) -> None:
+    phones = sorted(phone_of(f"device-{i}") for i in range(4))
+    for phone in phones:
+        for card in ("c-1", "c-2"):
+            assert tokens.put_card(replace(CARD, phone=phone, card=card), now_s=NOW_S)
+        tokens.put_markers([replace(MARKER, phone=phone)], now_s=NOW_S, now_ms=NOW_MS)
+
+    first, pages, last = "", [], "begin"
+    while last:
+        rows, last = tokens.page_of_activity(ORDER, now_s=NOW_S, first=first, limit=8)
+        pages.append([row.phone for row in rows])
+        first = f"{last}~"
+
+    assert pages == [[phone for phone in pair for _ in range(3)] for pair in (phones[:2], phones[2:])]
+
+
+def test_a_page_whose_rows_have_all_expired_still_says_where_it_ended(tokens: Tokens) -> None:
+    phones = sorted(phone_of(f"device-{i}") for i in range(3))
+    for phone in phones:
+        assert tokens.put_card(replace(CARD, phone=phone), now_s=NOW_S)
+
+    rows, last = tokens.page_of_activity(ORDER, now_s=NOW_S + CARD_LIFE_S, limit=2)
+
+    assert (rows, last) == ([], phones[0])
+
+
 def test_a_phone_is_written_only_as_it_was_read(tokens: Tokens) -> None:
     phone = Phone(PHONE, "ana", Environment.SANDBOX, "18.2", frequent_updates=True, observed_at_ms=NOW_MS)
     assert tokens.replace_phone(None, phone, now_s=NOW_S)

@@ -74,36 +74,11 @@ def query_pages(client: "DynamoDBClient", request: "QueryInputPaginateTypeDef") 
 
 
 def query_page(
-    client: "DynamoDBClient", table: str, audience: str, first: str, last: str, *, limit: int
-) -> tuple[list[Item], str]:
-    """
-    Read one page of a partition of the tokens table whose sort keys begin with phones' hashes.
-
-    Args:
-        first: The least sort key that is wanted.
-        last: A hash, or the beginning of some: the last ones that are wanted.
-        limit: How many items at most.
-
-    Returns:
-        The items, those of one phone always together; and the last of their phones, empty where nothing is left.
-    """
-    answer = client.query(
-        TableName=table,
-        KeyConditionExpression="audience = :audience AND phone BETWEEN :first AND :last",
-        ExpressionAttributeValues=arguments({"audience": audience, "first": first or "0", "last": (last or "f") + "~"}),
-        ConsistentRead=True,
-        Limit=limit,
-    )
-    items: list[Item] = list(answer["Items"])
-    if not items or "LastEvaluatedKey" not in answer:
-        return items, ""
-    cut = _phone(items[-1])
-    whole = [item for item in items if _phone(item) != cut]
-    return (whole, _phone(whole[-1])) if whole else (items, cut)
-
-
-def _phone(item: Item) -> str:
-    return (text(item, "phone") or "").partition("#")[0]
+    client: "DynamoDBClient", request: "QueryInputPaginateTypeDef", *, limit: int
+) -> tuple[list[Item], bool]:
+    """Read one page of a query, of so many items at most; and say whether there may be more."""
+    answer = client.query(**request, Limit=limit)  # type: ignore[misc]  # no request of ours configures pagination
+    return list(answer["Items"]), "LastEvaluatedKey" in answer
 
 
 def get_batch(client: "DynamoDBClient", table: str, keys: Iterable[Item]) -> Iterator[Item]:

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING
 
 from lockstep.dynamodb import Item, get_batch, lives, query_page, to_item, write_batch
 from lockstep.phones import Follower, StartToken
-from lockstep.token_items import follower_key, of_name_key, start_token_key, to_follower, to_start_token
+from lockstep.token_items import (
+    follower_key,
+    of_name_key,
+    range_of,
+    start_token_key,
+    to_follower,
+    to_start_token,
+    whole_phones,
+)
 from lockstep.tokens import START_TOKEN_LIFE_S
 
 if TYPE_CHECKING:
@@ -48,8 +56,9 @@ class Followers:
 
     def page(self, name: str, *, now_s: int, first: str = "", last: str = "", limit: int) -> tuple[list[Follower], str]:
         """Read one page of a name's followers by their phones' hashes, and its last phone; empty where nothing is left."""
-        items, end = query_page(self._client, self._table, of_name_key(name), first, last, limit=limit)
-        return [to_follower(item) for item in items if lives(item, now_s)], end
+        items, more = query_page(self._client, range_of(self._table, of_name_key(name), first, last), limit=limit)
+        whole, end = whole_phones(items, more=more)
+        return [to_follower(item) for item in whole if lives(item, now_s)], end
 
     def among(self, name: str, phones: Iterable[str], *, now_s: int) -> list[Follower]:
         """Read those of these phones that follow a name."""

@@ -1,11 +1,15 @@
 """Keys and items of the tokens table."""
 
 import hashlib
+from typing import TYPE_CHECKING
 
 from lockstep.apns import Environment
-from lockstep.dynamodb import Item, flag, number, text, to_item
+from lockstep.dynamodb import Item, arguments, flag, number, text, to_item
 from lockstep.json_values import compact, parse
 from lockstep.phones import Card, Follower, Marker, Phone, PhoneRow, StartToken
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef
 
 
 def token_hash(token: str) -> str:
@@ -25,6 +29,42 @@ def of_user_key(user: str) -> str:
 def of_name_key(name: str) -> str:
     """The partition of those who follow a name."""
     return f"name#{name}#0"
+
+
+def range_of(table: str, audience: str, first: str = "", last: str = "") -> "QueryInputPaginateTypeDef":
+    """
+    Ask for the rows of a partition by their phones' hashes, strongly consistent.
+
+    Args:
+        first: The least sort key that is wanted; a hash is less than every row of its phone.
+        last: The last hash that is wanted, or what the last ones begin with; empty for all.
+    """
+    return {
+        "TableName": table,
+        "KeyConditionExpression": "audience = :audience AND phone BETWEEN :first AND :last",
+        "ExpressionAttributeValues": arguments(
+            {"audience": audience, "first": first or "0", "last": f"{last or 'f'}~"}
+        ),
+        "ConsistentRead": True,
+    }
+
+
+def whole_phones(items: list[Item], *, more: bool) -> tuple[list[Item], str]:
+    """
+    Cut a page so that all rows of each of its phones are in it.
+
+    Returns:
+        The rows, and the last of their phones; the empty hash where nothing is left to read.
+    """
+    if not items or not more:
+        return items, ""
+    cut = _phone_of(items[-1])
+    whole = [item for item in items if _phone_of(item) != cut]
+    return (whole, _phone_of(whole[-1])) if whole else (items, cut)
+
+
+def _phone_of(item: Item) -> str:
+    return (text(item, "phone") or "").partition("#")[0]
 
 
 def _key(audience: str, phone: str) -> Item:

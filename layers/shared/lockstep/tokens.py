@@ -30,6 +30,7 @@ from lockstep.token_items import (
     of_activity_key,
     of_user_key,
     phone_key,
+    range_of,
     start_token_key,
     to_card,
     to_marker,
@@ -37,6 +38,7 @@ from lockstep.token_items import (
     to_phone_row,
     to_start_token,
     token_hash,
+    whole_phones,
 )
 
 if TYPE_CHECKING:
@@ -175,15 +177,16 @@ class Tokens:
     ) -> Iterator[list[Card | Marker]]:
         """Yield pages of an activity's cards and markers whose phones' hashes are from `first` to `last`, in that order."""
         for page in self._query(of_activity_key(activity), first, last):
-            yield [to_card(item) if text(item, "card") else to_marker(item) for item in page if lives(item, now_s)]
+            yield _shown(page, now_s)
 
     def page_of_activity(
         self, activity: str, *, now_s: int, first: str = "", last: str = "", limit: int
     ) -> tuple[list[Card | Marker], str]:
         """Read one page of that, and the last phone it has all rows of; the empty hash where nothing is left."""
-        items, end = query_page(self._client, self._table, of_activity_key(activity), first, last, limit=limit)
-        rows = [to_card(item) if text(item, "card") else to_marker(item) for item in items if lives(item, now_s)]
-        return rows, end
+        request = range_of(self._table, of_activity_key(activity), first, last)
+        items, more = query_page(self._client, request, limit=limit)
+        whole, end = whole_phones(items, more=more)
+        return _shown(whole, now_s), end
 
     def start_tokens(self, user: str, attributes_type: str, *, now_s: int) -> list[StartToken]:
         """Read the live start tokens that a user's phones have for an attributes type."""
@@ -265,16 +268,7 @@ class Tokens:
     # --- DynamoDB
 
     def _query(self, audience: str, first: str = "", last: str = "") -> Iterator[list[Item]]:
-        values: dict[str, Value] = {"audience": audience, "first": first or "0", "last": (last or "f" * 32) + "~"}
-        yield from query_pages(
-            self._client,
-            {
-                "TableName": self._table,
-                "KeyConditionExpression": "audience = :audience AND phone BETWEEN :first AND :last",
-                "ExpressionAttributeValues": arguments(values),
-                "ConsistentRead": True,
-            },
-        )
+        yield from query_pages(self._client, range_of(self._table, audience, first, last))
 
     def _by_index(self, index: str, attribute: str, value: str, now_s: int) -> Iterator[PhoneRow]:
         pages = query_pages(
@@ -329,6 +323,10 @@ class Tokens:
                 raise
             return None
         return answer.get("Attributes", {})
+
+
+def _shown(items: Iterable[Item], now_s: int) -> list[Card | Marker]:
+    return [to_card(item) if text(item, "card") else to_marker(item) for item in items if lives(item, now_s)]
 
 
 def _marker_values(marker: Marker, *, now_s: int, now_ms: int) -> dict[str, Value]:
