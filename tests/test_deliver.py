@@ -63,7 +63,7 @@ class World:
             self.activities,
             self.tokens,
             self.slices,
-            Handover(self.tokens, followers, self.slices, slice_queue, now=self.now),
+            Handover(self.tokens, followers, self.slices, slice_queue, page_rows=1000, now=self.now),
             Starter(self.tokens, followers, self.slices, queue, now=self.now),
             queue,
             self.sender,

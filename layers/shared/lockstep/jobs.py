@@ -11,10 +11,6 @@ from lockstep.settle import Settlement
 from lockstep.slice_items import Split
 from lockstep.slices import children
 
-# More of an audience than this is served in slices, so much at a time: as many rows of cards, or followers. A crash
-# repeats so many pushes at most.
-PAGE_MAX = 1000
-
 # An audience that needs more invocations than this is handed on by mistake.
 HOPS_MAX = 100
 
