@@ -20,6 +20,13 @@ from tests.play.outside import Crash, Outside, stand_between
 
 USERS = ("ana", "ben")
 STRANGER = "eve"
+
+# Whose phones follow it.
+TEAM = "team-42"
+FOLLOWERS = ("ana", STRANGER)
+
+# How many rows a page may have: as deployed, and so few that three phones are a crowd, in slices of one phone each.
+PAGES = (1000, 2)
 ACTIVITIES = ("order-1", "order-2")
 
 # Monday, 3 January 2028, 12:00 UTC.
@@ -54,7 +61,10 @@ class World:
         [arn] = stack.aws.secret_arns.values()
         stack.aws.secrets.put_secret_value(SecretId=arn, SecretString=stack.signing_key.secret())
         self.activities = {name: Activity(name) for name in ACTIVITIES}
-        self.phones = [stack.phones.make(user, self_start=True) for user in (*USERS, STRANGER)]
+        self.phones = [
+            stack.phones.make(user, self_start=True, follows=[TEAM] if user in FOLLOWERS else ())
+            for user in (*USERS, STRANGER)
+        ]
         self._said: list[dict[str, Any]] = []
         # Whether Apple may have refused a push for good, or called a token dead.
         self.lossy = False
@@ -68,9 +78,9 @@ class World:
     # --- producers
 
     def publish(
-        self, activity: str, event: str, *, late_s: int, users: tuple[str, ...] = (), alert: bool = False
+        self, activity: str, event: str, *, late_s: int, to: tuple[str, ...] | str = (), alert: bool = False
     ) -> None:
-        """Publish what was true so many seconds ago, a moment that no other publish has."""
+        """Publish what was true so many seconds ago, a moment that no other publish has; `to` users, or an audience."""
         # Two milliseconds, so that none of it is lost to fractions.
         self._move(0.002)
         at_ms = self.now_ms - 1 - late_s * 1000
@@ -83,10 +93,13 @@ class World:
             aps |= {"attributes-type": "OrderAttributes", "attributes": {}}
         if event == "start" or alert:
             aps["alert"] = {"title": "News", "body": str(at_ms)}
-        body = {"activity": activity, "aps": aps, "published_at_ms": at_ms} | (
-            {"to": {"users": list(users)}} if users else {}
-        )
-        self.activities[activity].said.append(Said(event, at_ms, users))
+        body: dict[str, Any] = {"activity": activity, "aps": aps, "published_at_ms": at_ms}
+        said = Said(event, at_ms)
+        if isinstance(to, str):
+            body["to"], said = {"audience": to}, Said(event, at_ms, audience=to)
+        elif to:
+            body["to"], said = {"users": list(to)}, Said(event, at_ms, users=to)
+        self.activities[activity].said.append(said)
         self._said.append(body)
         self.stack.publish(body)
 
@@ -95,6 +108,12 @@ class World:
         if self._said:
             self.stack.publish(self._said[index % len(self._said)])
             self.events["a publish again"] += 1
+
+    def deploy(self, page_rows: int) -> None:
+        """Let the next push function take so many rows for a page; one that is at work finishes first."""
+        for push in (self.stack.functions["PushFunction"], self._spare):
+            if push.environment["PAGE_ROWS"] != str(page_rows):
+                push.restart(PAGE_ROWS=str(page_rows), SLICE_PHONES="10000" if page_rows > 2 else "1")
 
     # --- time and messages
 
@@ -273,7 +292,7 @@ class World:
     def _bury(self, function: Function) -> None:
         with suppress(KeyError):
             function.names["sender"].close()
-        function._handler = None
+        function.restart()
 
 
 @contextmanager
@@ -285,7 +304,7 @@ def playing(stack: Stack, outside: Outside) -> Iterator[Callable[[], World]]:
         try:
             return answer(*request)
         except Crash:
-            stack.functions["RegisterFunction"]._handler = None
+            stack.functions["RegisterFunction"].restart()
             raise FunctionError("RegisterFunction died") from None
 
     stack.api._integration = integration
@@ -293,7 +312,7 @@ def playing(stack: Stack, outside: Outside) -> Iterator[Callable[[], World]]:
     stack.phones._errands._pool = ThreadPoolExecutor(1)
     with stand_between(outside), time_machine.travel(_BEGIN_S, tick=False) as clock:
         for function in stack.functions.values():
-            function._handler = None
+            function.restart()
 
         last: list[World] = []
 
@@ -301,7 +320,7 @@ def playing(stack: Stack, outside: Outside) -> Iterator[Callable[[], World]]:
             outside.calm()
             if last and last[-1].events["a rotated key"]:
                 # What it signs with is known no longer.
-                stack.functions["PushFunction"]._handler = None
+                stack.functions["PushFunction"].restart()
             stack.reset()
             clock.shift(3600)
             last[:] = [World(stack, outside, clock)]
