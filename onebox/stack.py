@@ -171,6 +171,8 @@ class Stack:
             "AWS_ENDPOINT_URL": self.aws.url,
             "APNS_PRODUCTION_URL": self.apns.production_url,
             "APNS_SANDBOX_URL": self.apns.sandbox_url,
+            "APNS_PRODUCTION_CHANNELS_URL": self.apns.channels_url(Environment.PRODUCTION),
+            "APNS_SANDBOX_CHANNELS_URL": self.apns.channels_url(Environment.SANDBOX),
             "APNS_CA_FILE": str(self.apns.ca_file),
         }
         return {name: here.get(name, str(value)) for name, value in declared.items()}
@@ -185,6 +187,8 @@ class Stack:
             "publish_queue_url": self.aws.queues["PublishQueue"],
             "apns_production": self.apns.production_url,
             "apns_sandbox": self.apns.sandbox_url,
+            "apns_production_channels": self.apns.channels_url(Environment.PRODUCTION),
+            "apns_sandbox_channels": self.apns.channels_url(Environment.SANDBOX),
             "control": self.control.url,
             "page": None,
         }
@@ -257,6 +261,7 @@ class Stack:
         self.phones.clear()
         self.apns.faults.clear()
         self.apns.clear()
+        self.apns.channels.clear()
         self.aws.empty()
         for function in self.functions.values():
             function.log.clear()

@@ -30,6 +30,8 @@ ROUTES: list[tuple[str, str, dict[str, Any] | None, int, int]] = [
     ("PUT", f"{_DEVICE}/start-tokens/Order", {"token": "not hex"}, 422, 1),
     ("PUT", f"{_DEVICE}/start-tokens/Match%3A7", _TOKEN, 204, 2),
     ("PUT", f"{_DEVICE}/cards/card-1", {**_TOKEN, "activity": ORDER}, 204, 3),
+    ("GET", f"/v1/activities/{ORDER}/channel?environment=sandbox", None, 404, 3),
+    ("GET", f"/v1/activities/{ORDER}/channel", None, 422, 3),
     ("DELETE", f"{_DEVICE}/cards/card-1?reason=lost", None, 422, 3),
     ("DELETE", f"{_DEVICE}/cards/card-1?reason=dismissed", None, 204, 2),
     ("DELETE", _DEVICE, None, 204, 0),
@@ -118,6 +120,7 @@ class Check:
         queued = self._queued
         for name, status, tokens, deliveries in (
             ("report", 200, 1, 0),
+            ("channel", 404, 1, 0),
             ("start-token", 204, 1, 0),
             ("card", 204, 2, 1),
             ("remove-card", 204, 1, 0),
