@@ -13,6 +13,9 @@ from botocore.config import Config
 from lockstep.activities import Activities
 from lockstep.apns import Environment
 from lockstep.batch import Batch
+from lockstep.channel_items import ChannelItems
+from lockstep.channel_keeping import ChannelKeeper
+from lockstep.channels_api import ChannelsApi, Hosts
 from lockstep.commit import Committer
 from lockstep.deliver import Deliverer
 from lockstep.delivery import Delivery
@@ -57,11 +60,13 @@ followers = Followers(dynamodb, settings.tokens_table)
 slices = SliceItems(dynamodb, settings.activities_table)
 delivery_queue = DeliveryQueue(sqs, settings.delivery_queue_url)
 slice_queue = DeliveryQueue(sqs, settings.slice_queue_url)
+keys = KeySource(boto3.client("secretsmanager", config=config), settings.signing_key_secret, now=time.time)
+ca_file = settings.apns_ca_file or certifi.where()
 sender = Sender(
     {Environment.PRODUCTION: settings.apns_production_url, Environment.SANDBOX: settings.apns_sandbox_url},
     bundle_id=settings.bundle_id,
-    ca_file=settings.apns_ca_file or certifi.where(),
-    keys=KeySource(boto3.client("secretsmanager", config=config), settings.signing_key_secret, now=time.time),
+    ca_file=ca_file,
+    keys=keys,
     now=time.time,
 )
 committer = Committer(
@@ -71,12 +76,34 @@ committer = Committer(
     now=time.time,
 )
 starter = Starter(tokens, followers, slices, delivery_queue, now=time.time)
+channels = ChannelKeeper(
+    activities,
+    tokens,
+    followers,
+    ChannelItems(dynamodb, settings.activities_table),
+    starter,
+    ChannelsApi(
+        {
+            Environment.PRODUCTION: Hosts(settings.apns_production_url, settings.apns_production_channels_url),
+            Environment.SANDBOX: Hosts(settings.apns_sandbox_url, settings.apns_sandbox_channels_url),
+        },
+        bundle_id=settings.bundle_id,
+        ca_file=ca_file,
+        keys=keys,
+        now=time.time,
+    ),
+    telemetry,
+    page_rows=settings.page_rows,
+    default_environment=settings.apns_environment,
+    now=time.time,
+)
 deliverer = Deliverer(
     activities,
     tokens,
     slices,
     Handover(tokens, followers, slices, slice_queue, page_rows=settings.page_rows, now=time.time),
     starter,
+    channels,
     delivery_queue,
     sender,
     telemetry,

@@ -17,6 +17,8 @@ PACKAGE = ROOT / "layers" / "shared" / "lockstep"
 WORLDLY = {
     "activities": "botocore's errors",
     "batch": "stands on deliver",
+    "channel_keeping": "stands on channels_api and both tables; botocore's errors",
+    "channels_api": "httpx, and stands on key_source",
     "commit": "stands on activities",
     "connection": "libcurl",
     "curl_handle": "libcurl",
@@ -85,7 +87,11 @@ def test_importing_the_package_imports_nothing() -> None:
 
 
 def test_register_does_not_load_what_only_push_needs() -> None:
-    settings = {**dict.fromkeys(RegisterSettings.VARIABLES, "https://example.com"), "REQUIRE_GUESTS": "false"}
+    settings = {
+        **dict.fromkeys(RegisterSettings.VARIABLES, "https://example.com"),
+        "REQUIRE_GUESTS": "false",
+        "APNS_ENVIRONMENT": "production",
+    }
 
     loaded = loaded_by("register", **settings, AWS_DEFAULT_REGION="eu-central-1")
 

@@ -62,12 +62,13 @@ PACKAGE = ROOT / "layers" / "shared" / "lockstep"
 TABLES = {
     "activities": "ActivitiesTable",
     "slices": "ActivitiesTable",
+    "made_channels": "ActivitiesTable",
     "tokens": "TokensTable",
     "followers": "TokensTable",
 }
 
 # The module of a class whose instance is called otherwise.
-MODULES = {"slices": "slice_items"}
+MODULES = {"slices": "slice_items", "made_channels": "channel_items"}
 
 # Calls made for these classes by dynamodb.py, which test_dynamodb.py is about.
 HELPERS = {

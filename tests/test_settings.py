@@ -15,6 +15,7 @@ REGISTER = {
     "TOKENS_TABLE": "tokens",
     "DELIVERY_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/delivery",
     "REQUIRE_GUESTS": "false",
+    "APNS_ENVIRONMENT": "production",
 }
 PUSH = {
     **REGISTER,
@@ -29,9 +30,10 @@ PUSH = {
     "PRIORITY_BUDGET": "15",
     "PAGE_ROWS": "1000",
     "SLICE_PHONES": "10000",
-    "APNS_ENVIRONMENT": "production",
     "APNS_PRODUCTION_URL": "https://api.push.apple.com",
     "APNS_SANDBOX_URL": "https://api.sandbox.push.apple.com",
+    "APNS_PRODUCTION_CHANNELS_URL": "https://api-manage-broadcast.push.apple.com:2196",
+    "APNS_SANDBOX_CHANNELS_URL": "https://api-manage-broadcast.sandbox.push.apple.com:2195",
 }
 
 type Kind = type[RegisterSettings | PushSettings]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from lockstep.channels import from_text, to_text
 from lockstep.dynamodb import (
     Item,
     Value,
@@ -42,6 +43,7 @@ _NUMBERS = (
     "due_at_ms",
     "hour",
     "spent",
+    "broadcast_at_ms",
     "expires_at_s",
 )
 _REGISTERS = ("start", "guests", "state", "alert", "end")
@@ -83,7 +85,9 @@ class Activities:
         values: dict[str, Value] = {name: getattr(after, name) for name in _NUMBERS}
         values |= {"lowered": after.lowered, "sliced": after.sliced, "started": after.started, "v": _FORMAT}
         values |= {name: _from_register(register) for name, register in given.items()}
-        gone = [name for name in _REGISTERS if name not in given]
+        if after.channels:
+            values["channels"] = to_text(after.channels)
+        gone = [name for name in (*_REGISTERS, "channels") if name not in values]
         compared: dict[str, Value] = {"now_s": now_s} if before is None else {"before": before.writes}
         absent = "attribute_not_exists(activity) OR #expires_at_s <= :now_s"
         try:
@@ -204,6 +208,7 @@ def _to_row(item: Item) -> Row:
         Registers(**registers),
         lowered=flag(item, "lowered") or False,
         sliced=flag(item, "sliced") or False,
+        channels=from_text(text(item, "channels")),
         started=text(item, "started") or "",
         **numbers,
     )

@@ -44,6 +44,7 @@ class Job:
         leased: The slice whose lease is ours, for its starts; None if none is.
         followers: Of the name that its start names, if they are few.
         sliced: Whether it was handed to slices.
+        started: Whether a phone was started by it.
         error: Why it must be done again.
     """
 
@@ -55,6 +56,7 @@ class Job:
     leased: str | None = None
     followers: list[Follower] = field(default_factory=list)
     sliced: bool = False
+    started: bool = False
     error: Exception | None = None
 
     @property

@@ -88,12 +88,20 @@ def _kept(pem: str) -> str:
 class RegisterSettings:
     """Settings of register. `local_user` is None wherever API Gateway says who calls."""
 
-    VARIABLES: ClassVar = ("ACTIVITIES_TABLE", "TOKENS_TABLE", "DELIVERY_QUEUE_URL", "REQUIRE_GUESTS", "LOCAL_USER")
+    VARIABLES: ClassVar = (
+        "ACTIVITIES_TABLE",
+        "TOKENS_TABLE",
+        "DELIVERY_QUEUE_URL",
+        "REQUIRE_GUESTS",
+        "APNS_ENVIRONMENT",
+        "LOCAL_USER",
+    )
 
     activities_table: str
     tokens_table: str
     delivery_queue_url: str
     guests_required: bool
+    apns_environment: Environment
     local_user: str | None
 
     @classmethod
@@ -105,6 +113,7 @@ class RegisterSettings:
             tokens_table=variables.text("TOKENS_TABLE"),
             delivery_queue_url=variables.url("DELIVERY_QUEUE_URL"),
             guests_required=variables.flag("REQUIRE_GUESTS"),
+            apns_environment=variables.environment("APNS_ENVIRONMENT"),
             local_user=variables.local_user("LOCAL_USER"),
         )
 
@@ -132,6 +141,8 @@ class PushSettings:
         "APNS_ENVIRONMENT",
         "APNS_PRODUCTION_URL",
         "APNS_SANDBOX_URL",
+        "APNS_PRODUCTION_CHANNELS_URL",
+        "APNS_SANDBOX_CHANNELS_URL",
         "APNS_CA_FILE",
     )
 
@@ -153,6 +164,8 @@ class PushSettings:
     apns_environment: Environment
     apns_production_url: str
     apns_sandbox_url: str
+    apns_production_channels_url: str
+    apns_sandbox_channels_url: str
     apns_ca_file: str | None
 
     @classmethod
@@ -179,5 +192,7 @@ class PushSettings:
             apns_environment=variables.environment("APNS_ENVIRONMENT"),
             apns_production_url=variables.url("APNS_PRODUCTION_URL"),
             apns_sandbox_url=variables.url("APNS_SANDBOX_URL"),
+            apns_production_channels_url=variables.url("APNS_PRODUCTION_CHANNELS_URL"),
+            apns_sandbox_channels_url=variables.url("APNS_SANDBOX_CHANNELS_URL"),
             apns_ca_file=variables.ca_file("APNS_CA_FILE"),
         )
