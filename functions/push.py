@@ -31,6 +31,7 @@ from lockstep.returns import Returns
 from lockstep.row import Row
 from lockstep.sender import Sender
 from lockstep.settings import PushSettings
+from lockstep.single_requests import SingleRequests
 from lockstep.slice_items import SliceItems
 from lockstep.slicing import Slicer
 from lockstep.starting import Starter
@@ -88,9 +89,7 @@ channels = ChannelKeeper(
             Environment.SANDBOX: Hosts(settings.apns_sandbox_url, settings.apns_sandbox_channels_url),
         },
         bundle_id=settings.bundle_id,
-        ca_file=ca_file,
-        keys=keys,
-        now=time.time,
+        requests=SingleRequests(ca_file=ca_file, keys=keys, now=time.time),
     ),
     telemetry,
     page_rows=settings.page_rows,

@@ -27,6 +27,7 @@ from lockstep.queues import DeliveryQueue
 from lockstep.row import Row
 from lockstep.sender import Sender
 from lockstep.settle import PHONES_MAX
+from lockstep.single_requests import SingleRequests
 from lockstep.slice_items import SliceItems
 from lockstep.slices import Slice
 from lockstep.starting import Starter
@@ -70,7 +71,11 @@ class World:
             followers,
             ChannelItems(stack.aws.dynamodb, stack.aws.tables["ActivitiesTable"]),
             starter,
-            ChannelsApi({}, bundle_id=BUNDLE_ID, ca_file=str(stack.apns.ca_file), keys=keys, now=self.now),
+            ChannelsApi(
+                {},
+                bundle_id=BUNDLE_ID,
+                requests=SingleRequests(ca_file=str(stack.apns.ca_file), keys=keys, now=self.now),
+            ),
             telemetry,
             page_rows=1000,
             default_environment=Environment.PRODUCTION,

@@ -22,6 +22,9 @@ Kind = Literal[
 ]
 
 
+Place = Literal["push", "broadcast", "channels"]
+
+
 class Phase(Enum):
     """When a fault strikes. One fault of each phase strikes a push at most."""
 
@@ -66,7 +69,7 @@ class Fault:
     count: int | None = 1
     skip: int = 0
     environment: Environment | None = None
-    on: Literal["push", "broadcast", "channels"] = "push"
+    on: Place = "push"
     token: str | None = field(default=None, repr=False)
     status: int | None = None
     reason: str | None = None
@@ -81,6 +84,8 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise ValueError(f"kind: no such fault: {self.kind}")
+        if self.on not in get_args(Place):
+            raise ValueError(f"on: one of {', '.join(get_args(Place))}, not {self.on!r}")
         needed = {"answer": "status", "latency": "latency_s", "stream_limit": "limit"}.get(self.kind)
         if needed and getattr(self, needed) is None:
             raise ValueError(f"{needed}: missing, and {self.kind} needs it")
