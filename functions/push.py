@@ -15,7 +15,7 @@ from lockstep.apns import Environment
 from lockstep.batch import Batch
 from lockstep.channel_items import ChannelItems
 from lockstep.channel_keeping import ChannelKeeper
-from lockstep.channels_api import ChannelsApi, Hosts
+from lockstep.channels_api import Broadcasts, ChannelsApi
 from lockstep.commit import Committer
 from lockstep.deliver import Deliverer
 from lockstep.delivery import Delivery
@@ -63,8 +63,10 @@ delivery_queue = DeliveryQueue(sqs, settings.delivery_queue_url)
 slice_queue = DeliveryQueue(sqs, settings.slice_queue_url)
 keys = KeySource(boto3.client("secretsmanager", config=config), settings.signing_key_secret, now=time.time)
 ca_file = settings.apns_ca_file or certifi.where()
+requests = SingleRequests(ca_file=ca_file, keys=keys, now=time.time)
+push_urls = {Environment.PRODUCTION: settings.apns_production_url, Environment.SANDBOX: settings.apns_sandbox_url}
 sender = Sender(
-    {Environment.PRODUCTION: settings.apns_production_url, Environment.SANDBOX: settings.apns_sandbox_url},
+    push_urls,
     bundle_id=settings.bundle_id,
     ca_file=ca_file,
     keys=keys,
@@ -85,12 +87,13 @@ channels = ChannelKeeper(
     starter,
     ChannelsApi(
         {
-            Environment.PRODUCTION: Hosts(settings.apns_production_url, settings.apns_production_channels_url),
-            Environment.SANDBOX: Hosts(settings.apns_sandbox_url, settings.apns_sandbox_channels_url),
+            Environment.PRODUCTION: settings.apns_production_channels_url,
+            Environment.SANDBOX: settings.apns_sandbox_channels_url,
         },
         bundle_id=settings.bundle_id,
-        requests=SingleRequests(ca_file=ca_file, keys=keys, now=time.time),
+        requests=requests,
     ),
+    Broadcasts(push_urls, bundle_id=settings.bundle_id, requests=requests),
     telemetry,
     page_rows=settings.page_rows,
     default_environment=settings.apns_environment,

@@ -26,6 +26,7 @@ from onebox.ports import Ports
 from onebox.queues import Queues
 from onebox.sam.cli import SamCli
 from onebox.sam.host import containers
+from onebox.schedule import Schedules
 from onebox.signing_key import LocalSigningKey
 from onebox.template import FunctionSpec, Template
 
@@ -143,6 +144,7 @@ class Stack:
         )
         if self.polling:
             stack.enter_context(self._sources.polling())
+            stack.enter_context(Schedules(self.template.schedules(), functions).running())
 
     def _host(self, stack: ExitStack) -> tuple[Mapping[str, Invocable], Integration]:
         """Bring the functions up, in this process or in containers."""

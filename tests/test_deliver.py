@@ -13,7 +13,7 @@ from lockstep.activities import Activities
 from lockstep.apns import Environment
 from lockstep.channel_items import ChannelItems
 from lockstep.channel_keeping import ChannelKeeper
-from lockstep.channels_api import ChannelsApi
+from lockstep.channels_api import Broadcasts, ChannelsApi
 from lockstep.deliver import Deliverer
 from lockstep.delivery import Audience, Delivery, read_body
 from lockstep.followers import Followers
@@ -65,17 +65,15 @@ class World:
         followers = Followers(stack.aws.dynamodb, stack.aws.tables["TokensTable"])
         self.slices = SliceItems(stack.aws.dynamodb, stack.aws.tables["ActivitiesTable"])
         starter = Starter(self.tokens, followers, self.slices, queue, now=self.now)
+        requests = SingleRequests(ca_file=str(stack.apns.ca_file), keys=keys, now=self.now)
         channels = ChannelKeeper(
             self.activities,
             self.tokens,
             followers,
             ChannelItems(stack.aws.dynamodb, stack.aws.tables["ActivitiesTable"]),
             starter,
-            ChannelsApi(
-                {},
-                bundle_id=BUNDLE_ID,
-                requests=SingleRequests(ca_file=str(stack.apns.ca_file), keys=keys, now=self.now),
-            ),
+            ChannelsApi({}, bundle_id=BUNDLE_ID, requests=requests),
+            Broadcasts({}, bundle_id=BUNDLE_ID, requests=requests),
             telemetry,
             page_rows=1000,
             default_environment=Environment.PRODUCTION,

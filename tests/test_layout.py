@@ -16,6 +16,7 @@ PACKAGE = ROOT / "layers" / "shared" / "lockstep"
 # given their clients, so that even they load nothing.)
 WORLDLY = {
     "activities": "botocore's errors",
+    "aws_faults": "botocore's errors",
     "batch": "stands on deliver",
     "channel_keeping": "stands on channels_api and both tables; botocore's errors",
     "channels_api": "stands on single_requests",
@@ -38,6 +39,7 @@ WORLDLY = {
     "slice_items": "botocore's errors",
     "slicing": "stands on deliver",
     "starting": "stands on both tables",
+    "sweeping": "stands on channels_api and activities; botocore's errors",
     "telemetry": "Powertools' logger and metrics",
     "tokens": "botocore's errors",
 }
@@ -106,6 +108,7 @@ def test_the_package_knows_nothing_of_the_functions_nor_of_one_machine(path: Pat
         "functions",
         "register",
         "push",
+        "sweep",
         "onebox",
         "tests",
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from lockstep.apns import Environment
 from onebox import ROOT
 from onebox.bridge import addresses
 from onebox.expect import Failed, expect, wait
@@ -16,6 +17,8 @@ from onebox.lock_screen import CardState
 from onebox.phone import Phone
 from onebox.sam.cli import SamCli
 from onebox.stack import Stack
+
+from lockstep.channel_items import ChannelItems, MadeChannel  # isort: skip
 
 EVENTS = ROOT / "events"
 ORDER = "order-42"
@@ -65,6 +68,7 @@ class Check:
             SamFailed: The SAM CLI failed.
         """
         self._push()
+        self._sweep()
         self._register()
         self._routes()
         there = {path.stem for path in EVENTS.glob("*.json")}
@@ -112,6 +116,21 @@ class Check:
         )
         _tell(f"events/{name}.json", f"{accepted} pushes, the phones show {minutes} minutes")
 
+    # --- sweep
+
+    def _sweep(self) -> None:
+        left_over = self._stack.apns.channels.create(Environment.SANDBOX, 1)
+        self._note(str(left_over))
+        answer = self._play("sweep")
+        expect(answer is None, f"sweep is done: {answer}")
+        expect(not self._stack.apns.channels.every(Environment.SANDBOX), "it deletes a channel that nobody needs")
+        _tell("events/sweep.json", "a channel is deleted")
+
+    def _note(self, channel: str) -> None:
+        """Note a channel as one that the stack made long ago for something that is gone."""
+        made = ChannelItems(self._stack.aws.dynamodb, self._activities)
+        made.put(MadeChannel(Environment.SANDBOX, channel, "gone", made_at_s=0))
+
     # --- register
 
     def _register(self) -> None:
@@ -154,7 +173,8 @@ class Check:
 
     def _play(self, name: str) -> Any:
         self.played.add(name)
-        function = "RegisterFunction" if name.startswith("register-") else "PushFunction"
+        functions = {"register": "RegisterFunction", "sweep": "SweepFunction"}
+        function = functions.get(name.partition("-")[0], "PushFunction")
         return self._sam.invoke(function, EVENTS / f"{name}.json", self._stack.environments())
 
     def _settled(self) -> None:

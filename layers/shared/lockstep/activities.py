@@ -1,12 +1,14 @@
 """The activities table: the rows, and which activities name which users and audiences; `slice_items` knows the rest."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from lockstep.channels import from_text, to_text
+from lockstep.closing import look_at_s
 from lockstep.dynamodb import (
     Item,
     Value,
@@ -44,10 +46,14 @@ _NUMBERS = (
     "hour",
     "spent",
     "broadcast_at_ms",
+    "repeats",
     "expires_at_s",
 )
 _REGISTERS = ("start", "guests", "state", "alert", "end")
 _FORMAT = 1
+
+# What `_sweep` may say.
+_SWEEPS = "0123456789abcdef"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,11 @@ class Activities:
         values |= {name: _from_register(register) for name, register in given.items()}
         if after.channels:
             values["channels"] = to_text(after.channels)
-        gone = [name for name in (*_REGISTERS, "channels") if name not in values]
+        at_s = look_at_s(after)
+        if at_s:
+            # Rows without these are not in the index.
+            values |= {"sweep": _sweep(after.activity), "sweep_at_s": at_s}
+        gone = [name for name in (*_REGISTERS, "channels", "sweep", "sweep_at_s") if name not in values]
         compared: dict[str, Value] = {"now_s": now_s} if before is None else {"before": before.writes}
         absent = "attribute_not_exists(activity) OR #expires_at_s <= :now_s"
         try:
@@ -154,6 +164,20 @@ class Activities:
             return None
         return _to_row(answer["Attributes"])
 
+    def due_for_sweep(self, *, now_s: int) -> Iterator[str]:
+        """Name activities that the sweep has to look at, by an index that is eventually consistent."""
+        for sweep in _SWEEPS:
+            pages = query_pages(
+                self._client,
+                {
+                    "TableName": self._table,
+                    "IndexName": "BySweep",
+                    "KeyConditionExpression": "sweep = :sweep AND sweep_at_s <= :now_s",
+                    "ExpressionAttributeValues": arguments({"sweep": sweep, "now_s": now_s}),
+                },
+            )
+            yield from (text(item, "activity") or "" for page in pages for item in page)
+
     def want(self, activity: str, users: Iterable[str], audiences: Iterable[str] = (), *, now_s: int) -> None:
         """Note that a start of this activity names these users and audiences, so that phones' reports find it."""
         expires: dict[str, Value] = {"expires_at_s": now_s + ROW_LIFE_S, "v": _FORMAT}
@@ -182,6 +206,11 @@ class Activities:
             for row in rows
             if row.registers.running and (user in row.users or row.audience in names) and row.allows(user)
         ]
+
+
+def _sweep(activity: str) -> str:
+    """Spread activities over the index's keys, so that none is hot."""
+    return hashlib.sha256(activity.encode()).hexdigest()[0]
 
 
 def _key(activity: str, part: str) -> Item:

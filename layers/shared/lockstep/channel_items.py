@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 _FORMAT = 1
 
+# Two kinds of items.
+_MADE, _SEEN = "channels", "seen"
+
 
 @dataclass(frozen=True, slots=True)
 class MadeChannel:
@@ -52,29 +55,47 @@ class ChannelItems:
 
     def made(self, environment: Environment) -> Iterator[MadeChannel]:
         """Yield those that should be there."""
+        for item in self._items(_MADE, environment):
+            made_for, made_at_s = text(item, "made_for") or "", number(item, "made_at_s") or 0
+            yield MadeChannel(environment, text(item, "part") or "", made_for, made_at_s)
+
+    # --- channels that this stack has not made
+
+    def see(self, environment: Environment, channel: str, *, now_s: int) -> None:
+        """Note when one was seen first."""
+        self._client.update_item(
+            TableName=self._table,
+            Key=_key(environment, channel, _SEEN),
+            UpdateExpression="SET seen_at_s = if_not_exists(seen_at_s, :now_s)",
+            ExpressionAttributeValues=arguments({"now_s": now_s}),
+        )
+
+    def sightings(self, environment: Environment) -> dict[str, int]:
+        """Say when each was seen first, in Unix seconds."""
+        items = self._items(_SEEN, environment)
+        return {text(item, "part") or "": number(item, "seen_at_s") or 0 for item in items}
+
+    def forget_sighting(self, environment: Environment, channel: str) -> None:
+        """Note that one is gone, or turned out to be ours."""
+        self._client.delete_item(TableName=self._table, Key=_key(environment, channel, _SEEN))
+
+    def _items(self, kind: str, environment: Environment) -> Iterator[Item]:
         pages = query_pages(
             self._client,
             {
                 "TableName": self._table,
                 "KeyConditionExpression": "activity = :named",
-                "ExpressionAttributeValues": arguments({"named": _named(environment)}),
+                "ExpressionAttributeValues": arguments({"named": _named(kind, environment)}),
                 "ConsistentRead": True,
             },
         )
-        for page in pages:
-            for item in page:
-                yield MadeChannel(
-                    environment,
-                    text(item, "part") or "",
-                    text(item, "made_for") or "",
-                    number(item, "made_at_s") or 0,
-                )
+        yield from (item for page in pages for item in page)
 
 
-def _named(environment: Environment) -> str:
+def _named(kind: str, environment: Environment) -> str:
     # No activity can be called so: ids have no "#".
-    return f"channels#{environment.value}"
+    return f"{kind}#{environment.value}"
 
 
-def _key(environment: Environment, channel: str) -> Item:
-    return to_item({"activity": _named(environment), "part": channel})
+def _key(environment: Environment, channel: str, kind: str = _MADE) -> Item:
+    return to_item({"activity": _named(kind, environment), "part": channel})

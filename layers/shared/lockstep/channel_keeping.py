@@ -5,13 +5,14 @@ from dataclasses import replace
 
 from lockstep.activities import Activities
 from lockstep.apns import Accepted, Environment, Rejected
+from lockstep.aws_faults import AWS_FAULTS
 from lockstep.channel_items import ChannelItems, MadeChannel
 from lockstep.channels import Channel, Storage, takes_channels
-from lockstep.channels_api import ChannelRefused, ChannelsApi
+from lockstep.channels_api import Broadcasts, ChannelRefused, ChannelsApi
 from lockstep.commit import Contended
 from lockstep.delivery import SUBSCRIBING_MS, Audience, Delivery
 from lockstep.followers import Followers
-from lockstep.jobs import AWS_FAULTS, Job
+from lockstep.jobs import Job
 from lockstep.phones import Follower
 from lockstep.plan import Plan
 from lockstep.reasons import Remedy
@@ -40,6 +41,7 @@ class ChannelKeeper:
         made_channels: ChannelItems,
         starter: Starter,
         api: ChannelsApi,
+        broadcasts: Broadcasts,
         telemetry: Telemetry,
         *,
         page_rows: int,
@@ -52,6 +54,7 @@ class ChannelKeeper:
         self._made_channels = made_channels
         self._starter = starter
         self._api = api
+        self._broadcasts = broadcasts
         self._telemetry = telemetry
         self._page_rows = page_rows
         self._default_environment = default_environment
@@ -143,7 +146,7 @@ class ChannelKeeper:
         over: list[str] = []
         for broadcast in job.plan.broadcasts():
             channel = broadcast.channel
-            outcome = self._api.broadcast(broadcast)
+            outcome = self._broadcasts.send(broadcast)
             job.settlement.settle_broadcast(channel.environment, outcome)
             told = isinstance(outcome, Accepted) and channel.run != job.plan.row.run
             if told or outcome.remedy is Remedy.FORGET_CHANNEL:

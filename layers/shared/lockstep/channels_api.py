@@ -5,7 +5,6 @@ Apple's two interfaces for channels: their management, and what is said on them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockstep.apns import Accepted, Environment, Outcome, Rejected, Unanswered
@@ -17,20 +16,6 @@ from lockstep.single_requests import SingleRequests
 
 if TYPE_CHECKING:
     import httpx
-
-
-@dataclass(frozen=True, slots=True)
-class Hosts:
-    """
-    Where an environment of APNs is, as URLs without a path.
-
-    Attributes:
-        push: Takes pushes and broadcasts.
-        channels: Manages channels, on a port of its own.
-    """
-
-    push: str
-    channels: str
 
 
 class ChannelRefused(LockstepError):
@@ -53,11 +38,12 @@ class ChannelsApi:
     Channels of one app; not for use by two threads.
 
     Args:
+        urls: Of each environment's host for their management, without a path.
         bundle_id: Without `.push-type.liveactivity`: here the bare one is wanted.
     """
 
-    def __init__(self, hosts: Mapping[Environment, Hosts], *, bundle_id: str, requests: SingleRequests) -> None:
-        self._hosts = hosts
+    def __init__(self, urls: Mapping[Environment, str], *, bundle_id: str, requests: SingleRequests) -> None:
+        self._urls = urls
         self._bundle_id = bundle_id
         self._requests = requests
 
@@ -102,7 +88,31 @@ class ChannelsApi:
             raise ChannelRefused(Unanswered(maybe_taken=True, why="a list that is none"))
         return [str(channel) for channel in channels]
 
-    def broadcast(self, broadcast: Broadcast) -> Outcome:
+    def _manage(
+        self, environment: Environment, method: str, path: str, *, channel: str = "", body: str = ""
+    ) -> "httpx.Response":
+        url = f"{self._urls[environment]}/1/apps/{self._bundle_id}/{path}"
+        outcome = self._requests.ask(url, method, {"apns-channel-id": channel} if channel else {}, body.encode())
+        if isinstance(outcome, Rejected | Unanswered):
+            raise ChannelRefused(outcome)
+        return outcome
+
+
+class Broadcasts:
+    """
+    What is said on channels of one app; not for use by two threads.
+
+    Args:
+        urls: Of each environment's host for pushes, without a path.
+        bundle_id: As above.
+    """
+
+    def __init__(self, urls: Mapping[Environment, str], *, bundle_id: str, requests: SingleRequests) -> None:
+        self._urls = urls
+        self._bundle_id = bundle_id
+        self._requests = requests
+
+    def send(self, broadcast: Broadcast) -> Outcome:
         """Send one push to every subscriber of a channel; never raises for it."""
         channel = broadcast.channel
         headers = {
@@ -111,18 +121,9 @@ class ChannelsApi:
             "apns-priority": str(broadcast.priority),
             "apns-expiration": str(broadcast.expiration_s),
         }
-        url = f"{self._hosts[channel.environment].push}/4/broadcasts/apps/{self._bundle_id}"
+        url = f"{self._urls[channel.environment]}/4/broadcasts/apps/{self._bundle_id}"
         outcome = self._requests.ask(url, "POST", headers, broadcast.body)
         if isinstance(outcome, Unanswered):
             # The connection may have died long ago. To hear a state twice is harmless.
             outcome = self._requests.ask(url, "POST", headers, broadcast.body)
         return outcome if isinstance(outcome, Rejected | Unanswered) else Accepted()
-
-    def _manage(
-        self, environment: Environment, method: str, path: str, *, channel: str = "", body: str = ""
-    ) -> "httpx.Response":
-        url = f"{self._hosts[environment].channels}/1/apps/{self._bundle_id}/{path}"
-        outcome = self._requests.ask(url, method, {"apns-channel-id": channel} if channel else {}, body.encode())
-        if isinstance(outcome, Rejected | Unanswered):
-            raise ChannelRefused(outcome)
-        return outcome

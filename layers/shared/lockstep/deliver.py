@@ -1,9 +1,8 @@
 """
 Bring phones up to date with their activity's row.
 
-First the cards, then, under a lease, the starts. Row before phones, strongly consistent: register writes the phone
-before it queues a catch-up, so one of the two always sees the other. An audience that is too big for one function goes to
-the slice queue (`slicing`).
+First channels and cards, then, under a lease, starts. Row before phones, strongly consistent: register writes the phone
+before it queues a catch-up, so one of the two sees the other. What is too much for one function goes to slices (`slicing`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,10 +10,11 @@ from dataclasses import replace
 
 from lockstep.activities import Activities
 from lockstep.apns import Environment, Push
+from lockstep.aws_faults import AWS_FAULTS
 from lockstep.channel_keeping import ChannelKeeper
 from lockstep.delivery import Audience, Delivery
 from lockstep.handover import Handover
-from lockstep.jobs import AWS_FAULTS, HOPS_MAX, Invocation, Job
+from lockstep.jobs import HOPS_MAX, Invocation, Job
 from lockstep.pace import is_due
 from lockstep.phones import Card, Marker, StartToken
 from lockstep.plan import Plan, target_of

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from lockstep.delivery import Delivery
 from lockstep.phones import Follower
 from lockstep.plan import Plan
@@ -13,8 +11,6 @@ from lockstep.slices import children
 
 # An audience that needs more invocations than this is handed on by mistake.
 HOPS_MAX = 100
-
-AWS_FAULTS = (ClientError, BotoCoreError, OSError)
 
 
 @dataclass(frozen=True, slots=True)

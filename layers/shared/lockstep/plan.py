@@ -195,7 +195,8 @@ class Plan:
     def _priority(self, phone: Phone | None) -> int:
         registers = self.row.registers
         if registers.ended:
-            return _said(registers.end) or 10
+            # What is said again is news to nobody.
+            return 5 if self.row.repeats else _said(registers.end) or 10
         if self.row.state_priority is not None:
             return self.row.state_priority
         if self._rings:

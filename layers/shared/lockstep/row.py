@@ -97,6 +97,7 @@ class Row:
         sliced: Whether the audience is too big for one function, and is served in slices.
         channels: Those that were made for it, of this run, and of earlier ones that were not told their end yet.
         broadcast_at_ms: When something last set out on them.
+        repeats: How often its end was said again.
         started: Version of the start register whose phones have all been started, as `ms/digest`; empty if none.
     """
 
@@ -121,6 +122,7 @@ class Row:
     sliced: bool = False
     channels: tuple[Channel, ...] = ()
     broadcast_at_ms: int = 0
+    repeats: int = 0
     started: str = ""
     expires_at_s: int = 0
 

@@ -196,3 +196,46 @@ class PushSettings:
             apns_sandbox_channels_url=variables.url("APNS_SANDBOX_CHANNELS_URL"),
             apns_ca_file=variables.ca_file("APNS_CA_FILE"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SweepSettings:
+    """Settings of sweep. `apns_ca_file` is None where certifi's roots are to be trusted."""
+
+    VARIABLES: ClassVar = (
+        "ACTIVITIES_TABLE",
+        "PUBLISH_QUEUE_URL",
+        "DELIVERY_QUEUE_URL",
+        "SIGNING_KEY_SECRET",
+        "BUNDLE_ID",
+        "SOLE_CHANNEL_OWNER",
+        "APNS_PRODUCTION_CHANNELS_URL",
+        "APNS_SANDBOX_CHANNELS_URL",
+        "APNS_CA_FILE",
+    )
+
+    activities_table: str
+    publish_queue_url: str
+    delivery_queue_url: str
+    signing_key_secret: str
+    bundle_id: str
+    sole_channel_owner: bool
+    apns_production_channels_url: str
+    apns_sandbox_channels_url: str
+    apns_ca_file: str | None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings; raises Misconfigured naming the variable that is missing or malformed."""
+        variables = _Variables(environ)
+        return cls(
+            activities_table=variables.text("ACTIVITIES_TABLE"),
+            publish_queue_url=variables.url("PUBLISH_QUEUE_URL"),
+            delivery_queue_url=variables.url("DELIVERY_QUEUE_URL"),
+            signing_key_secret=variables.text("SIGNING_KEY_SECRET"),
+            bundle_id=variables.bundle_id("BUNDLE_ID"),
+            sole_channel_owner=variables.flag("SOLE_CHANNEL_OWNER"),
+            apns_production_channels_url=variables.url("APNS_PRODUCTION_CHANNELS_URL"),
+            apns_sandbox_channels_url=variables.url("APNS_SANDBOX_CHANNELS_URL"),
+            apns_ca_file=variables.ca_file("APNS_CA_FILE"),
+        )
