@@ -19,6 +19,7 @@ class Said:
     at_ms: int
     users: tuple[str, ...] = ()
     audience: str | None = None
+    channel: str | None = None
 
 
 @dataclass(slots=True)
@@ -49,9 +50,11 @@ class Activity:
         return newest.at_ms if newest else None
 
     def allows(self, user: str | None) -> bool:
-        """Say whether a user may follow: whom the start names, or everyone, where it names no users."""
+        """Say whether a user may follow: whom the start names, or everyone, where it names no users or has a channel."""
         start = self._newest("start")
-        return user is not None and (start is None or start.audience is not None or user in start.users)
+        if user is None or start is None:
+            return user is not None
+        return start.audience is not None or start.channel is not None or user in start.users
 
     def wants(self, phone: Phone) -> bool:
         """Say whether the start names this phone."""

@@ -27,6 +27,8 @@ APNS_FAULTS = (
     "taken reset",
 )
 
+CHANNELS = (None, "frequent", "latest")
+
 # What functions call, and so where they can die.
 _CALLS = (
     "dynamodb BatchGetItem",
@@ -39,6 +41,7 @@ _CALLS = (
     "sqs SendMessageBatch",
     "sqs ChangeMessageVisibility",
     "apns push",
+    "apns request",
 )
 POINTS = tuple(f"{moment} {call}" for call in _CALLS for moment in ("before", "after"))
 
@@ -80,8 +83,15 @@ _activity, _phone, _call = st.sampled_from(ACTIVITIES), st.integers(0, 2), st.in
 
 ACTS: dict[str, tuple[Callable[..., object], tuple[st.SearchStrategy[Any], ...]]] = {
     "start": (
-        lambda world, activity, to, late_s: world.publish(activity, "start", to=to, late_s=late_s),
-        (_activity, st.sampled_from([USERS, USERS[:1], USERS[1:], TEAM, TEAM]), st.sampled_from([0, 0, 20])),
+        lambda world, activity, to, channel, late_s: world.publish(
+            activity, "start", to=to, channel=channel, late_s=late_s
+        ),
+        (
+            _activity,
+            st.sampled_from([USERS, USERS[:1], USERS[1:], TEAM, TEAM]),
+            st.sampled_from(CHANNELS),
+            st.sampled_from([0, 0, 20]),
+        ),
     ),
     "update": (
         lambda world, activity, alert, late_s: world.publish(activity, "update", alert=alert, late_s=late_s),
@@ -97,6 +107,8 @@ ACTS: dict[str, tuple[Callable[..., object], tuple[st.SearchStrategy[Any], ...]]
     "redrive": (lambda world: world.redrive(), ()),
     "turn": (lambda world: world.turn(), ()),
     "turn twice": (lambda world: (world.turn(), world.turn()), ()),
+    "sweep": (lambda world: world.sweep(), ()),
+    "ten minutes": (lambda world: (world.advance(610), world.sweep()), ()),
     "advance": (lambda world, seconds: world.advance(seconds), (st.sampled_from([0.3, 1, 3, 8, 80]),)),
     "open app": (_open_app, (_phone,)),
     "rotate": (lambda world, phone, activity: world.phone(phone).rotate(activity), (_phone, _activity)),
@@ -109,7 +121,12 @@ ACTS: dict[str, tuple[Callable[..., object], tuple[st.SearchStrategy[Any], ...]]
     "sign out": (_change_user, (_phone, st.none())),
     "apple": (
         lambda world, *how: world.apple(*how),
-        (st.sampled_from(APNS_FAULTS), st.integers(1, 4), st.integers(0, 2)),
+        (
+            st.sampled_from(APNS_FAULTS),
+            st.integers(1, 4),
+            st.integers(0, 2),
+            st.sampled_from(["push", "push", "broadcast", "broadcast", "channels"]),
+        ),
     ),
     "crash": (
         lambda world, moment, call: world.outside.crash_at(moment, call),
@@ -142,7 +159,7 @@ def play(begin: Callable[[], World], story: Sequence[Act], *, page_rows: int = P
     world = begin()
     world.deploy(page_rows)
     world.publish(ACTIVITIES[0], "start", to=USERS, late_s=0)
-    world.publish(ACTIVITIES[1], "start", to=TEAM, late_s=0)
+    world.publish(ACTIVITIES[1], "start", to=TEAM, channel="frequent", late_s=0)
     for name, how in story:
         ACTS[name][0](world, *how)
         world.check()

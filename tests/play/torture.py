@@ -24,6 +24,7 @@ from tests.play.world import PAGES, World, playing
 _PLAYS = 10
 
 KINDS = (
+    "a sweep",
     "a publish again",
     "a redrive",
     "a rotated key",

@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import time_machine
 from moto.sqs.models import sqs_backends
 
-from onebox.apns.faults import Fault
+from lockstep.apns import Environment
+from onebox.apns.faults import Fault, Place
 from onebox.lambda_runtime import Function, FunctionError
 from onebox.phone import Phone
 from onebox.signing_key import LocalSigningKey
@@ -62,7 +64,13 @@ class World:
         stack.aws.secrets.put_secret_value(SecretId=arn, SecretString=stack.signing_key.secret())
         self.activities = {name: Activity(name) for name in ACTIVITIES}
         self.phones = [
-            stack.phones.make(user, self_start=True, follows=[TEAM] if user in FOLLOWERS else ())
+            stack.phones.make(
+                user,
+                self_start=True,
+                follows=[TEAM] if user in FOLLOWERS else (),
+                os_version="17.5" if user == USERS[1] else "18.2",
+                environment=Environment.SANDBOX if user == STRANGER else Environment.PRODUCTION,
+            )
             for user in (*USERS, STRANGER)
         ]
         self._said: list[dict[str, Any]] = []
@@ -78,7 +86,14 @@ class World:
     # --- producers
 
     def publish(
-        self, activity: str, event: str, *, late_s: int, to: tuple[str, ...] | str = (), alert: bool = False
+        self,
+        activity: str,
+        event: str,
+        *,
+        late_s: int,
+        to: tuple[str, ...] | str = (),
+        channel: str | None = None,
+        alert: bool = False,
     ) -> None:
         """Publish what was true so many seconds ago, a moment that no other publish has; `to` users, or an audience."""
         # Two milliseconds, so that none of it is lost to fractions.
@@ -96,9 +111,11 @@ class World:
         body: dict[str, Any] = {"activity": activity, "aps": aps, "published_at_ms": at_ms}
         said = Said(event, at_ms)
         if isinstance(to, str):
-            body["to"], said = {"audience": to}, Said(event, at_ms, audience=to)
+            body["to"], said = {"audience": to}, Said(event, at_ms, audience=to, channel=channel)
         elif to:
-            body["to"], said = {"users": list(to)}, Said(event, at_ms, users=to)
+            body["to"], said = {"users": list(to)}, Said(event, at_ms, users=to, channel=channel)
+        if channel:
+            body["channel"] = channel
         self.activities[activity].said.append(said)
         self._said.append(body)
         self.stack.publish(body)
@@ -133,6 +150,15 @@ class World:
                 self._bury(self.stack.functions["PushFunction"])
             self.stack.phones.wait()
         return handled
+
+    def sweep(self) -> None:
+        """Let the clock invoke the sweep."""
+        function = self.stack.functions["SweepFunction"]
+        try:
+            function.invoke({})
+        except Crash:
+            self._bury(function)
+        self.events["a sweep"] += 1
 
     def advance(self, seconds: float) -> None:
         """Let time pass, and what is due meanwhile happen, as far as one batch of each queue."""
@@ -173,10 +199,10 @@ class World:
             self.stack.queues.redrive(dead_letters, queue)
         self.events["a redrive"] += 1
 
-    def apple(self, kind: str, count: int, skip: int) -> None:
+    def apple(self, kind: str, count: int, skip: int, on: Place = "push") -> None:
         """Let Apple do wrong a few times."""
-        self.lossy |= kind.startswith(("400", "410", "413"))
-        fault = apns_fault(kind, count, skip)
+        self.lossy |= kind.startswith(("400", "410", "413")) and on != "channels"
+        fault = replace(apns_fault(kind, count, skip), on=on)
         self._faults.append((kind, fault))
         self.stack.apns.faults.add(fault)
 
@@ -212,6 +238,8 @@ class World:
         self.rest()
         self.redrive()
         self.rest()
+        self.sweep()
+        self.rest()
         self.check()
         if not self.lossy:
             self._fail(behind(list(self.activities.values()), self._undisturbed(), time.time()))
@@ -243,7 +271,7 @@ class World:
         for push in self.stack.apns.pushes:
             if push.status in (400, 410):
                 self._fail(iter([f"a token that was known dead was pushed: {push.status} {push.reason}"]))
-            if push.payload["aps"]["event"] == "update" and push.token not in allowed:
+            if push.payload["aps"]["event"] == "update" and push.channel is None and push.token not in allowed:
                 self._fail(iter(["a stranger's token was pushed"]))
 
     def check(self) -> None:
@@ -321,6 +349,7 @@ def playing(stack: Stack, outside: Outside) -> Iterator[Callable[[], World]]:
             if last and last[-1].events["a rotated key"]:
                 # What it signs with is known no longer.
                 stack.functions["PushFunction"].restart()
+                stack.functions["SweepFunction"].restart()
             stack.reset()
             clock.shift(3600)
             last[:] = [World(stack, outside, clock)]
