@@ -84,6 +84,10 @@ def test_what_is_counted_has_these_names_in_cloudwatch(
             "Retried",
             "Forgotten",
             "PriorityLowered",
+            "ClosedAfterEightHours",
+            "EndsRepeated",
+            "ChannelsDeleted",
+            "ChannelsOfOthers",
             "PublishedInTheFuture",
             "SigningKeyUnusable",
         )
