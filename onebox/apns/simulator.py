@@ -37,6 +37,7 @@ class ApnsSimulator:
         directory: Where its certificates go.
         ports: Of each environment; one that is missing is chosen by the system, and kept for the next start.
         also_on: Addresses beside the loopback on which it listens, on the same ports.
+        log: Keeps the requests; default: all of them, in memory.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class ApnsSimulator:
         ports: Mapping[Environment, int] | None = None,
         also_on: Sequence[str] = (),
         stream_limits: StreamLimits | None = None,
+        log: PushLog | None = None,
     ) -> None:
         self.faults = Faults()
         self.keys = ProviderKeys(team_id, keys)
@@ -59,7 +61,7 @@ class ApnsSimulator:
         self._hosts = ("127.0.0.1", *also_on)
         self._now = now
         self._tokens = DeviceTokens()
-        self._log = PushLog()
+        self._log = PushLog() if log is None else log
         self._ports = dict(ports or {})
         self._context: ssl.SSLContext | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
