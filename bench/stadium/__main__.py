@@ -62,7 +62,7 @@ def play(phones: int, functions_count: int, crashes: int, seed: int, stack: Exit
             QueueUrl=cloud.aws.queues[queue], Attributes={"VisibilityTimeout": visibility_s}
         )
     apple = stack.enter_context(Apple(folder, cloud.key, BUNDLE_ID, seed=seed))
-    crowd = Crowd(cloud, apple, phones, dice)
+    crowd = Crowd(cloud.aws, apple, phones, dice, strangers=max(2, phones // 100), late=phones // 50)
     crowd.enter()
     environment = cloud.environment(apns_url=apple.production_url, sandbox_url=apple.sandbox_url, ca_file=apple.ca_file)
     functions = Functions(cloud, environment, folder, count=functions_count, timeout_s=sizes.timeout_s, page=sizes.page)
@@ -74,7 +74,13 @@ def play(phones: int, functions_count: int, crashes: int, seed: int, stack: Exit
         match.play()
     wall_s = time.monotonic() - began_s
     moto_cpu_s, apple_cpu_s = cpu_s(os.getpid()) - began_cpu_s, cpu_s(apple.pid) - apple_began_s
-    judge = Judge(match, crowd, [at_ms for at_ms, _ in functions.toll.crashed_ms], page=sizes.page)
+    judge = Judge(
+        match.entries,
+        crowd,
+        [at_ms for at_ms, _ in functions.toll.crashed_ms],
+        last_state=len(match.published_ms) - 1,
+        page=sizes.page,
+    )
     queues = Queues(cloud.aws.sqs, cloud.aws.queues)
     verdicts = judge.verdicts({name: queues.look(name) for name in _DEAD_LETTERS}, functions.logs)
     print(

@@ -4,11 +4,9 @@ import random
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from bench.cloud import Cloud
 from bench.quick_moto import fill
-from bench.stadium.apple import Apple
 from lockstep.activities import Activities
 from lockstep.apns import Environment
 from lockstep.dynamodb import Item, text, to_item, write_batch
@@ -21,6 +19,7 @@ from lockstep.registration import Registration
 from lockstep.row import Row
 from lockstep.token_items import card_key, follower_key, phone_key, start_token_key
 from lockstep.tokens import Tokens
+from onebox.aws import LocalAws
 
 TEAM, ACTIVITY, ATTRIBUTES_TYPE = "team-42", "match-42", "MatchAttributes"
 
@@ -71,6 +70,16 @@ class Fan:
         return f"card-{self.index}"
 
 
+class Issuer(Protocol):
+    """Whoever makes tokens."""
+
+    def issue(self, environment: Environment, count: int) -> list[str]:
+        """Make live tokens."""
+
+    def kill(self, token: str) -> None:
+        """Answer 410 for it from now on."""
+
+
 class Crowd:
     """
     All phones, and what they tell of themselves.
@@ -81,17 +90,18 @@ class Crowd:
         of: By each token that is theirs.
     """
 
-    def __init__(self, cloud: Cloud, apple: Apple, followers: int, dice: random.Random) -> None:
-        self._client, self._table = cloud.aws.dynamodb, cloud.aws.tables["TokensTable"]
+    def __init__(
+        self, aws: LocalAws, apple: Issuer, followers: int, dice: random.Random, *, strangers: int, late: int
+    ) -> None:
+        self._client, self._table = aws.dynamodb, aws.tables["TokensTable"]
         self._apple = apple
         self._registration = Registration(
-            Activities(self._client, cloud.aws.tables["ActivitiesTable"]),
+            Activities(self._client, aws.tables["ActivitiesTable"]),
             Tokens(self._client, self._table),
             Followers(self._client, self._table),
-            DeliveryQueue(cloud.aws.sqs, cloud.aws.queues["DeliveryQueue"]),
+            DeliveryQueue(aws.sqs, aws.queues["DeliveryQueue"]),
             now=time.time,
         )
-        strangers = max(2, followers // 100)
         every = [self._fan(i, dice) for i in range(followers + strangers)]
         for environment in Environment:
             here = [fan for fan in every if fan.environment is environment]
@@ -101,7 +111,7 @@ class Crowd:
         self.fans, self.strangers = every[:followers], every[followers:]
         for stranger in self.strangers:
             stranger.follows = False
-        for fan in dice.sample(self.fans, followers // 50):
+        for fan in dice.sample(self.fans, late):
             fan.late = True
         self.of = {token: fan for fan in every for token in (fan.start_token, fan.token)}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.stadium.crowd import Crowd, Fan
 from bench.stadium.ledger import Entry
-from bench.stadium.match import SECRET, Match
+from bench.stadium.match import SECRET
 from bench.stadium.repeats import CRASHED, UNEXPLAINED, Circumstances, repeats
 from onebox.queues import QueuedMessage
 
@@ -44,18 +44,20 @@ class Judge:
         repeats: Pushes that brought a phone a state again, by cause.
     """
 
-    def __init__(self, match: Match, crowd: Crowd, crashed_ms: Sequence[int], *, page: int) -> None:
+    def __init__(
+        self, entries: Sequence[Entry], crowd: Crowd, crashed_ms: Sequence[int], *, last_state: int, page: int
+    ) -> None:
         self._crowd = crowd
         self._page = page
-        self._entries = match.entries
-        self._last = len(match.published_ms) - 1
+        self._entries = entries
+        self._last = last_state
         self._crashed_ms = crashed_ms
         self._of_fan: dict[int, list[tuple[Fan, Entry]]] = defaultdict(list)
-        for one in match.entries:
+        for one in entries:
             fan = crowd.of.get(one.token)
             if fan is not None:
                 self._of_fan[fan.index].append((fan, one))
-        self.repeats = repeats(self._of_fan, Circumstances.of(match.entries, crashed_ms))
+        self.repeats = repeats(self._of_fan, Circumstances.of(entries, crashed_ms))
 
     def verdicts(self, dead_letters: dict[str, list[QueuedMessage]], logs: Iterable[Path]) -> list[Verdict]:
         """Judge each promise, and whether each phone was reached once per state."""

@@ -104,6 +104,10 @@ class Ledger(PushLog):
         with self._writing:
             self._file.flush()
 
+    def close(self) -> None:
+        """Write no more."""
+        self._file.close()
+
     def _roll(self, faults: Faults) -> None:
         rolled = self._dice.randrange(1_000_000)
         for fault, chance in PER_MILLION.items():
@@ -119,6 +123,10 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self._file = path.open(encoding="ascii")
         self._rest = ""
+
+    def close(self) -> None:
+        """Read no more."""
+        self._file.close()
 
     def new(self) -> Iterator[Entry]:
         """Yield the requests since the last time."""
