@@ -124,10 +124,6 @@ class Capacity:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._push = stack.functions["PushFunction"]
-        self._invoke = self._push.invoke
-        self._invocations = 0
-        # Counted where Lambda invokes.
-        setattr(self._push, "invoke", self._counted)  # noqa: B010 a method is not made to be changed
 
     def rows(self, phones: int) -> list[list[str]]:
         """Start so many followers, have the first register its card, and update all."""
@@ -166,10 +162,10 @@ class Capacity:
         return self._metered(what, phones, self._drain, self._clients())
 
     def _metered(self, what: str, phones: int, work: Callable[[], object], clients: Sequence[Any]) -> list[str]:
-        meter, before, pushes = Meter(self._stack.aws), self._invocations, len(self._stack.apns.pushes)
-        with meter.on(clients):
+        meter, pushes = Meter(self._stack.aws), len(self._stack.apns.pushes)
+        with meter.on(clients), self._counted() as counted:
             work()
-        invocations, calls = self._invocations - before, meter.calls
+        invocations, calls = len(counted), meter.calls
         pushed = len(self._stack.apns.pushes) - pushes
         sent = calls["SendMessage"] + calls["SendMessageBatch"]
         dynamodb = (calls[name] for name in ("Query", "BatchGetItem", "UpdateItem", "BatchWriteItem", "DeleteItem"))
@@ -192,9 +188,22 @@ class Capacity:
     def _drain(self) -> None:
         self._stack.drain(within_s=300)
 
-    def _counted(self, event: Any) -> Any:
-        self._invocations += 1
-        return self._invoke(event)
+    @contextmanager
+    def _counted(self) -> Iterator[list[None]]:
+        """Count where Lambda invokes."""
+        # A method is not made to be changed.
+        push: Any = self._push
+        invoke, counted = push.invoke, list[None]()
+
+        def count(event: Any) -> Any:
+            counted.append(None)
+            return invoke(event)
+
+        push.invoke = count
+        try:
+            yield counted
+        finally:
+            del push.invoke
 
 
 HEADS = (

@@ -74,14 +74,14 @@ def _of_range(items: dict[Any, Any], comparison: str | None, values: Any) -> lis
 
 
 def _by_index(table: Any, wanted: Any) -> list[Any]:
-    values = [(name, value.value) for name, value in wanted]
-    every = (item for items in table.items.values() for item in items.values())
-    return [item for item in every if all(_value(item, name) == value for name, value in values)]
+    found = [item for items in table.items.values() for item in items.values()]
+    for name, value in wanted:
+        found = _having(found, name, value.value)
+    return found
 
 
-def _value(item: Any, name: str) -> Any:
-    stored = item.attrs.get(name)
-    return None if stored is None else stored.value
+def _having(items: list[Any], name: str, value: Any) -> list[Any]:
+    return [item for item in items if (stored := item.attrs.get(name)) is not None and stored.value == value]
 
 
 def fill(table: str, items: Iterable[Item]) -> None:
