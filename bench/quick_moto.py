@@ -5,6 +5,7 @@ moto looks at every item of a table for each page of a Query, and spells each at
 answers: some 100 µs per item stored, and 1.5 ms per item read. Real tables do neither.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 # moto must be imported before any boto3 client is made.
 from moto.core import serialize
 from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 
 from lockstep.dynamodb import Item
@@ -24,7 +26,9 @@ def quick_moto() -> Iterator[None]:
     # Their methods are not made to be changed.
     table: Any = Table
     serializer: Any = serialize.BaseJSONSerializer
-    query, structure = table.query, serializer._serialize_type_structure
+    had = table.query, table.put_item, table.delete_item, serializer._serialize_type_structure
+    query, put, delete, structure = had
+    keys = _Keys()
 
     def quick_query(
         self: Any,
@@ -41,11 +45,12 @@ def quick_moto() -> Iterator[None]:
     ) -> Any:
         if index:
             candidates = _by_index(self, others.get("hash_key_conditions") or ())
+        elif comparison == "BETWEEN":
+            # moto needs to see that there is more than its limit.
+            most = limit + 1 if limit and forward and not start else None
+            candidates = keys.between(self, hash_key, *(value.value for value in values), most=most)
         else:
-            candidates = _of_range(self.items.get(hash_key, {}), comparison, values)
-            if limit and forward and not start:
-                # moto needs to see that there is more.
-                candidates = sorted(candidates, key=lambda item: item.range_key.value)[: limit + 1]
+            candidates = list(self.items.get(hash_key, {}).values())
         # One request at a time: nobody else looks at the table meanwhile.
         self.all_items = lambda: candidates
         try:
@@ -53,24 +58,61 @@ def quick_moto() -> Iterator[None]:
         finally:
             del self.all_items
 
+    def quick_put(self: Any, *item: Any, **how: Any) -> Any:
+        stored = put(self, *item, **how)
+        keys.add(self, stored.hash_key, stored.range_key)
+        return stored
+
+    def quick_delete(self: Any, hash_key: Any, range_key: Any) -> Any:
+        keys.remove(self, hash_key, range_key)
+        return delete(self, hash_key, range_key)
+
     def quick_structure(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
         if shape.name == "AttributeValue" and type(value) is dict:
             serialized[key] = value
         else:
             structure(self, serialized, value, shape, key)
 
-    table.query, serializer._serialize_type_structure = quick_query, quick_structure
+    table.query, table.put_item, table.delete_item = quick_query, quick_put, quick_delete
+    serializer._serialize_type_structure = quick_structure
     try:
         yield
     finally:
-        table.query, serializer._serialize_type_structure = query, structure
+        table.query, table.put_item, table.delete_item, serializer._serialize_type_structure = had
 
 
-def _of_range(items: dict[Any, Any], comparison: str | None, values: Any) -> list[Any]:
-    if comparison != "BETWEEN":
-        return list(items.values())
-    first, last = (value.value for value in values)
-    return [item for key, item in items.items() if first <= key.value <= last]
+class _Keys:
+    """The sort keys of each partition that was asked for, in order."""
+
+    def __init__(self) -> None:
+        self._sorted: dict[tuple[int, str], list[str]] = {}
+
+    def between(self, table: Any, hash_key: Any, first: str, last: str, *, most: int | None) -> list[Any]:
+        """Return the items of a range, as many as are wanted."""
+        items = table.items.get(hash_key, {})
+        where = (id(table), hash_key.value)
+        if where not in self._sorted:
+            self._sorted[where] = sorted(key.value for key in items)
+        keys = self._sorted[where]
+        begin, end = bisect_left(keys, first), bisect_right(keys, last)
+        if most is not None:
+            end = min(end, begin + most)
+        return [items[DynamoType({"S": key})] for key in keys[begin:end]]
+
+    def add(self, table: Any, hash_key: Any, range_key: Any) -> None:
+        """Note an item that was put."""
+        keys = self._sorted.get((id(table), hash_key.value))
+        if keys is not None:
+            at = bisect_left(keys, range_key.value)
+            if keys[at : at + 1] != [range_key.value]:
+                keys.insert(at, range_key.value)
+
+    def remove(self, table: Any, hash_key: Any, range_key: Any) -> None:
+        """Note that an item is deleted, if it is there."""
+        keys = self._sorted.get((id(table), hash_key.value), [])
+        at = bisect_left(keys, range_key.value)
+        if keys[at : at + 1] == [range_key.value]:
+            del keys[at]
 
 
 def _by_index(table: Any, wanted: Any) -> list[Any]:

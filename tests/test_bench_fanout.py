@@ -63,11 +63,22 @@ def test_quick_moto_answers_queries_as_moto_does(stack: Stack) -> None:
         read = client.batch_get_item(RequestItems={table: {"Keys": [first["LastEvaluatedKey"]]}})
         return [*((one["Items"], one["Count"], one.get("LastEvaluatedKey")) for one in every), read["Responses"]]
 
+    key = {"audience": {"S": of_activity_key(ORDER)}, "phone": {"S": "2#added"}}
+
     slow = answers()
     with quick_moto():
-        quick = answers()
-
-    assert quick == slow
+        assert answers() == slow
+        # What comes and goes meanwhile is seen too.
+        client.put_item(TableName=table, Item=key)
+        quick_with_more = answers()
+        client.put_item(TableName=table, Item=key)
+        assert answers() == quick_with_more
+    slow_with_more = answers()
+    with quick_moto():
+        assert answers() == slow_with_more
+        client.delete_item(TableName=table, Key=key)
+        assert answers() == slow
+    assert quick_with_more == slow_with_more != slow
     assert answers() == slow
 
 
