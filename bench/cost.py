@@ -23,7 +23,7 @@ _POLLERS, _MORE_POLLERS = 5, 5
 CONCURRENCY = (10, 1000)
 
 _PAGE = 1000
-# More phones than this make more slices (slicing.SLICE_MAX times the slices of one digit less).
+# More phones than this make more slices (SLICE_PHONES times the slices of one digit less).
 _SPLITS = ((1_000, 0), (160_000, 16), (2_560_000, 256))
 _MOST_SLICES = 4096
 

@@ -14,9 +14,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from lockstep.apns import Environment
 from lockstep.http import BODY_MAX_BYTES
 from lockstep.ids import ID_PATTERN
-from lockstep.models import CardRegistration, Report, ReportAnswer, StartTokenRegistration
+from lockstep.models import CardRegistration, ChannelAnswer, Report, ReportAnswer, StartTokenRegistration
 
 FILE = Path(__file__).with_name("openapi.json")
 
@@ -33,6 +34,7 @@ class Operation:
         request: None where there is no body.
         answer: None where the answer is 204.
         guests: Whether an activity's guests may not include the user.
+        may_lack: Whether there may be nothing to answer with.
     """
 
     id: str
@@ -41,6 +43,7 @@ class Operation:
     answer: type[BaseModel] | None = None
     query: tuple[dict[str, Any], ...] = ()
     guests: bool = False
+    may_lack: bool = False
 
 
 REASON: dict[str, Any] = {
@@ -59,6 +62,14 @@ OBSERVED: dict[str, Any] = {
     "schema": {"type": "integer", "format": "int64", "minimum": 1},
 }
 
+ENVIRONMENT: dict[str, Any] = {
+    "name": "environment",
+    "in": "query",
+    "required": True,
+    "description": "The APNs environment that the app was built for; channels are of one environment.",
+    "schema": {"type": "string", "enum": [environment.value for environment in Environment]},
+}
+
 OPERATIONS: Mapping[str, Operation] = {
     "PUT /v1/devices/{device}": Operation(
         "report", "Tell the phone's whole truth, at launch and foreground", Report, ReportAnswer
@@ -70,6 +81,14 @@ OPERATIONS: Mapping[str, Operation] = {
         "putCard", "Say that a card exists, and pass on its update token", CardRegistration, guests=True
     ),
     "DELETE /v1/devices/{device}/cards/{card}": Operation("removeCard", "Say that a card is gone", query=(REASON,)),
+    "GET /v1/activities/{activity}/channel": Operation(
+        "getChannel",
+        "Ask for the broadcast channel to subscribe to",
+        answer=ChannelAnswer,
+        query=(ENVIRONMENT,),
+        guests=True,
+        may_lack=True,
+    ),
     "DELETE /v1/devices/{device}": Operation("signOut", "Forget all of this phone", query=(OBSERVED,)),
     "DELETE /v1/me": Operation("forgetMe", "Forget all of this user"),
 }
@@ -78,12 +97,14 @@ PATH_PARAMETERS: Mapping[str, str] = {
     "device": "A random UUID that the app makes once and keeps to itself.",
     "attributes_type": "Name of the Swift struct of the Live Activity's attributes.",
     "card": "ActivityKit's `Activity.id`.",
+    "activity": "What the card is about, by its producer's name.",
 }
 
 REFUSALS: Mapping[int, str] = {
     400: "The body is not a JSON object.",
     401: "The request carries no valid token.",
     403: "The activity's guests don't include the user.",
+    404: "There is none.",
     413: f"The body is longer than {BODY_MAX_BYTES} bytes.",
     422: "A field or an id in the path is wrong.",
 }
@@ -143,6 +164,7 @@ def _operation(path: str, operation: Operation) -> dict[str, Any]:
     }
     impossible = {400, 413} if operation.request is None else set()
     impossible |= set() if operation.guests else {403}
+    impossible |= set() if operation.may_lack else {404}
     impossible |= set() if operation.request or parameters else {422}
     for status, description in REFUSALS.items():
         if status not in impossible:

@@ -13,6 +13,9 @@ from botocore.config import Config
 from lockstep.activities import Activities
 from lockstep.apns import Environment
 from lockstep.batch import Batch
+from lockstep.channel_items import ChannelItems
+from lockstep.channel_keeping import ChannelKeeper
+from lockstep.channels_api import Broadcasts, ChannelsApi
 from lockstep.commit import Committer
 from lockstep.deliver import Deliverer
 from lockstep.delivery import Delivery
@@ -28,6 +31,7 @@ from lockstep.returns import Returns
 from lockstep.row import Row
 from lockstep.sender import Sender
 from lockstep.settings import PushSettings
+from lockstep.single_requests import SingleRequests
 from lockstep.slice_items import SliceItems
 from lockstep.slicing import Slicer
 from lockstep.starting import Starter
@@ -57,11 +61,15 @@ followers = Followers(dynamodb, settings.tokens_table)
 slices = SliceItems(dynamodb, settings.activities_table)
 delivery_queue = DeliveryQueue(sqs, settings.delivery_queue_url)
 slice_queue = DeliveryQueue(sqs, settings.slice_queue_url)
+keys = KeySource(boto3.client("secretsmanager", config=config), settings.signing_key_secret, now=time.time)
+ca_file = settings.apns_ca_file or certifi.where()
+requests = SingleRequests(ca_file=ca_file, keys=keys, now=time.time)
+push_urls = {Environment.PRODUCTION: settings.apns_production_url, Environment.SANDBOX: settings.apns_sandbox_url}
 sender = Sender(
-    {Environment.PRODUCTION: settings.apns_production_url, Environment.SANDBOX: settings.apns_sandbox_url},
+    push_urls,
     bundle_id=settings.bundle_id,
-    ca_file=settings.apns_ca_file or certifi.where(),
-    keys=KeySource(boto3.client("secretsmanager", config=config), settings.signing_key_secret, now=time.time),
+    ca_file=ca_file,
+    keys=keys,
     now=time.time,
 )
 committer = Committer(
@@ -71,12 +79,33 @@ committer = Committer(
     now=time.time,
 )
 starter = Starter(tokens, followers, slices, delivery_queue, now=time.time)
+channels = ChannelKeeper(
+    activities,
+    tokens,
+    followers,
+    ChannelItems(dynamodb, settings.activities_table),
+    starter,
+    ChannelsApi(
+        {
+            Environment.PRODUCTION: settings.apns_production_channels_url,
+            Environment.SANDBOX: settings.apns_sandbox_channels_url,
+        },
+        bundle_id=settings.bundle_id,
+        requests=requests,
+    ),
+    Broadcasts(push_urls, bundle_id=settings.bundle_id, requests=requests),
+    telemetry,
+    page_rows=settings.page_rows,
+    default_environment=settings.apns_environment,
+    now=time.time,
+)
 deliverer = Deliverer(
     activities,
     tokens,
     slices,
-    Handover(tokens, followers, slices, slice_queue, now=time.time),
+    Handover(tokens, followers, slices, slice_queue, page_rows=settings.page_rows, now=time.time),
     starter,
+    channels,
     delivery_queue,
     sender,
     telemetry,
@@ -109,7 +138,19 @@ batch = Batch(
     ),
     sender,
     deliverer,
-    Slicer(committer, tokens, followers, slices, slice_queue, starter, deliverer, plan=plan, now=time.time),
+    Slicer(
+        committer,
+        tokens,
+        followers,
+        slices,
+        slice_queue,
+        starter,
+        deliverer,
+        page_rows=settings.page_rows,
+        slice_phones=settings.slice_phones,
+        plan=plan,
+        now=time.time,
+    ),
     telemetry,
     plan=plan,
     guests_required=settings.guests_required,

@@ -47,8 +47,9 @@ registration = Registration(
 def report(device: str) -> Response[str]:
     """Store the phone's whole truth; answer what it should show."""
     user, device = _who(device=device)
-    rows = registration.report(user, device, read(Report, http.body(app.current_event)))
-    return http.json_response(200, http.report_answer(rows))
+    phone, rows = registration.report(user, device, read(Report, http.body(app.current_event)))
+    answer = http.report_answer(phone, rows, default_environment=settings.apns_environment)
+    return http.json_response(200, answer)
 
 
 @app.put("/v1/devices/<device>/start-tokens/<attributes_type>")
@@ -77,6 +78,17 @@ def remove_card(device: str, card: str) -> Response[str]:
         raise InvalidInput("reason", "must be dismissed or ended")
     registration.remove_card(user, device, card, dismissed=reason == "dismissed")
     return http.nothing()
+
+
+@app.get("/v1/activities/<activity>/channel")
+def channel(activity: str) -> Response[str]:
+    """Answer the channel to subscribe to."""
+    user, activity = _who(activity=activity)
+    environment = http.environment(app.current_event.get_query_string_value("environment"))
+    found = registration.channel(user, activity, environment)
+    if found is None:
+        raise http.RequestError(404, "activity", f"has no channel in {environment}")
+    return http.json_response(200, http.channel_answer(found))
 
 
 @app.delete("/v1/devices/<device>")

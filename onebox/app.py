@@ -101,6 +101,7 @@ class App:
                 attributes=said.get("attributes") or {},
                 content_state=state or {},
                 timestamp_s=timestamp_s,
+                channel=said.get("channel"),
                 by="report",
             )
 
@@ -115,9 +116,10 @@ class App:
         attributes: Mapping[str, Any] | None = None,
         content_state: Mapping[str, Any] | None = None,
         timestamp_s: int = 0,
+        channel: str | None = None,
         by: str = "app",
     ) -> Card:
-        """Make a card from inside the app, which needs no push."""
+        """Make a card from inside the app, which needs no push; on a channel, or with a token of its own."""
         card = Card(
             id=str(uuid.uuid4()).upper(),
             activity=activity,
@@ -130,6 +132,8 @@ class App:
         )
         with self._lock:
             self.ios.add(card, by=by)
+            if channel is not None and self.ios.hardware.runs(18):
+                self.ios.subscribe(card, channel)
             self._pass_on(card)
         return card
 
@@ -157,7 +161,8 @@ class App:
     def _pass_on(self, card: Card) -> None:
         """Say that a card exists, then which token it got: the token comes later, on a real phone."""
         self._put(card, None)
-        self._put(card, self.ios.update_token(card))
+        if card.channel is None:
+            self._put(card, self.ios.update_token(card))
 
     def rotated(self, card: Card) -> None:
         """Pass on the update token that iOS has just replaced."""

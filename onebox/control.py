@@ -39,7 +39,7 @@ class Control:
     """
     Serves the control interface.
 
-    - `GET /phones`, `GET /pushes`, `GET /faults` tell.
+    - `GET /phones`, `GET /pushes`, `GET /channels`, `GET /faults` tell.
     - `POST /phones` with `{"user", "name"?, …}` makes a phone and opens its app; with `{"phone", "do", …}` does
       something with one. Both answer with the phone.
     - `POST /faults` with a list of faults adds them; with `{"clear": true}` there are none any more.
@@ -59,6 +59,7 @@ class Control:
             "GET /phones": lambda _: [phone.to_json() for phone in self._phones.all()],
             "POST /phones": self._post_phone,
             "GET /pushes": lambda _: self._pushes(),
+            "GET /channels": lambda _: self._channels(),
             "GET /faults": lambda _: [fault.to_json() for fault in self._apns.faults.pending()],
             "POST /faults": self._post_faults,
         }
@@ -104,6 +105,19 @@ class Control:
 
     def _pushes(self) -> list[dict[str, Any]]:
         return [push.to_json() | {"verdict": self._phones.verdict(push)} for push in self._apns.received()]
+
+    def _channels(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "environment": channel.environment,
+                "channel": channel.id,
+                "message_storage_policy": channel.storage_policy,
+                "created_at_ms": channel.created_at_ms,
+                "subscribers": len(channel.subscribers),
+            }
+            for environment in Environment
+            for channel in self._apns.channels.every(environment)
+        ]
 
     def _post_faults(self, body: Any) -> Any:
         match body:

@@ -1,20 +1,21 @@
-"""One order, from its start by push to its end, on simulated iPhones; told as a timeline and checked."""
+"""Two stories on simulated iPhones, told as a timeline and checked: an order, from its start to its end, and a match."""
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from onebox.bridge import addresses
-from onebox.expect import Failed, expect, wait
+from onebox.expect import Failed, expect
 from onebox.lock_screen import CardState, Verdict
+from onebox.match import Match
 from onebox.phone import ATTRIBUTES_TYPE, Phone
 from onebox.sam.cli import SamCli
 from onebox.stack import Stack
+from onebox.storyteller import Storyteller
 from onebox.timeline import Timeline
 
 ORDER = "order-42"
+MATCH = "match-7"
 
 # Ample for one publish on a slow machine, and all of them stay within a minute.
 _WITHIN_S = 10
@@ -23,13 +24,8 @@ _WITHIN_S = 10
 _WITHIN_CONTAINERS_S = 60
 
 
-class Story:
+class Story(Storyteller):
     """A delivery, its producer and its three customers."""
-
-    def __init__(self, stack: Stack, timeline: Timeline, within_s: float) -> None:
-        self._stack = stack
-        self._tell = timeline
-        self._within_s = within_s
 
     def play(self) -> None:
         """
@@ -135,25 +131,6 @@ class Story:
 
     # --- what happens in them
 
-    def _registers(self, name: str) -> Phone:
-        phone = self._stack.phones.of(name)
-        self._tell.happens(name, "opens the app, which reports the phone and its start token")
-        self._wait(f"{name}'s phone registers", lambda: self._stack.phones.are_idle)
-        return phone
-
-    def _publish(self, aps: Mapping[str, Any], **beside: Any) -> None:
-        self._tell.publish(aps)
-        self._stack.publish({"activity": ORDER, "aps": dict(aps), **beside})
-
-    def _update(self, phones: Sequence[Phone], state: Mapping[str, Any], **beside: Any) -> None:
-        self._publish({"event": "update", "content-state": dict(state), **beside})
-        self._all_show(phones, state)
-
-    def _all_show(self, phones: Sequence[Phone], state: Mapping[str, Any]) -> None:
-        names = ", ".join(phone.name for phone in phones)
-        self._wait(f"the phones of {names} show {dict(state)}", lambda: all(p.shows(ORDER) == state for p in phones))
-        self._tell.catch_up()
-
     def _token(self, phone: Phone) -> str:
         card = phone.card(ORDER)
         if card is None or card.token is None:
@@ -166,9 +143,6 @@ class Story:
     def _reasons(self, token: str) -> list[str | None]:
         return [push.reason for push in self._stack.apns.received() if push.token == token]
 
-    def _wait(self, what: str, condition: Callable[[], bool]) -> None:
-        wait(what, condition, within_s=self._within_s)
-
 
 def demo(local: Path, sam: SamCli | None = None) -> int:
     """Play the story, the functions in this process or in containers; returns 0 if it went as it should."""
@@ -177,11 +151,14 @@ def demo(local: Path, sam: SamCli | None = None) -> int:
     with Stack(local, log_folder=logs, sam=sam, also_on=addresses() if sam else ()) as stack:
         timeline = Timeline(sys.stdout, stack.phones)
         began_s = time.monotonic()
+        stories = [Story(stack, timeline, ORDER, within_s), Match(stack, timeline, MATCH, within_s)]
+        story = stories[0]
         try:
-            Story(stack, timeline, within_s).play()
+            for story in stories:
+                story.play()
         except Failed as failure:
             timeline.catch_up()
-            timeline.screens(ORDER)
+            timeline.screens(story.activity)
             timeline.verdict(f"FAILED: {failure}\nWhat the functions logged is in {logs}.", good=False)
             return 1
         timeline.verdict(f"All of it holds, after {time.monotonic() - began_s:.1f} s.", good=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from onebox.apns.device_tokens import Receive
 from onebox.apns.received import ReceivedPush
 from onebox.apns.simulator import ApnsSimulator
 from onebox.hardware import Hardware
@@ -57,6 +58,9 @@ class Ios:
         self._started = started
         self._lock = lock
         self._stored: _Stored | None = None
+        # By card: who listens for it on its channel, and what APNs keeps there for a phone that is offline.
+        self._listening: dict[str, Receive] = {}
+        self._stored_on: dict[str, _Stored] = {}
 
     # --- tokens
 
@@ -113,12 +117,46 @@ class Ios:
             card.gone = state
             if card.token is not None:
                 self._apns.kill_token(card.token)
+            self._unsubscribe(card)
             self.note(by, event, card)
 
     def note(self, by: str, event: str, card: Card) -> None:
         """Record what a card now shows, by somebody else's doing than a push."""
         shown = card.content_state, card.timestamp_s
         self.history.append(Sighting.of(by, event, Verdict.APPLIED, card, shown, self._now()))
+
+    # --- channels
+
+    def subscribe(self, card: Card, channel: str) -> None:
+        """
+        Let a card hear what is said on a channel, in place of a token of its own.
+
+        On one that isn't there it never hears anything: of pushes, Apple says nothing about that.
+        """
+        with self._lock:
+            card.channel = channel
+            self._listening[card.id] = receive = self._hearing(card)
+        self._apns.channels.subscribe(self.hardware.environment, channel, receive)
+
+    def _unsubscribe(self, card: Card) -> None:
+        receive = self._listening.pop(card.id, None)
+        if receive is not None and card.channel is not None:
+            self._apns.channels.unsubscribe(self.hardware.environment, card.channel, receive)
+
+    def _hearing(self, card: Card) -> Receive:
+        def receive(push: ReceivedPush) -> str:
+            with self._lock:
+                if self.online:
+                    return self._take_update(card, push)
+                if _expiration_s(push) == 0:
+                    return self._record_push(push, Verdict.EXPIRED, card)
+                if card.id in self._stored_on:
+                    self._decide(self._stored_on[card.id], Verdict.OVERWRITTEN_IN_STORAGE)
+                verdict = self._record_push(push, Verdict.STORED, card)
+                self._stored_on[card.id] = _Stored(push, partial(self._take_update, card), len(self.history) - 1)
+                return verdict
+
+        return receive
 
     # --- the network
 
@@ -131,14 +169,17 @@ class Ios:
         """Take the push that APNs kept, unless it is too late for it."""
         with self._lock:
             self.online = True
-            kept, self._stored = self._stored, None
-            if kept is None:
-                return
-            expires_s = _expiration_s(kept.push)
-            if expires_s is not None and self._now() >= expires_s:
-                self._decide(kept, Verdict.EXPIRED)
-                return
-            self.late_verdicts[stream_of(kept.push)] = kept.take(kept.push)
+            waiting = [self._stored, *self._stored_on.values()]
+            self._stored = None
+            self._stored_on.clear()
+            for kept in waiting:
+                if kept is None:
+                    continue
+                expires_s = _expiration_s(kept.push)
+                if expires_s is not None and self._now() >= expires_s:
+                    self._decide(kept, Verdict.EXPIRED)
+                else:
+                    self.late_verdicts[stream_of(kept.push)] = kept.take(kept.push)
 
     # --- pushes
 
@@ -165,13 +206,21 @@ class Ios:
         aps = _aps(push)
         if aps.get("event") != "start":
             return self._record_push(push, Verdict.IGNORED_ENDED)
+        channel = aps.get("input-push-channel")
+        if channel is not None and "input-push-token" in aps:
+            # Apple names no rule for both; nobody should find out.
+            return self._record_push(push, Verdict.CONTRADICTORY)
+        if channel is not None and not self.hardware.runs(18):
+            return self._record_push(push, Verdict.IGNORED_NO_CHANNELS)
         made = card_of(aps, card_id=str(uuid.uuid4()).upper(), attributes_type=attributes_type, now_s=self._now())
         if isinstance(made, Verdict):
             return self._record_push(push, made)
         self.cards.append(made)
         verdict = self._record_push(push, Verdict.APPLIED, made, rang=True)
+        if channel is not None:
+            self.subscribe(made, channel)
         # From iOS 18 a push says whether the card is to have an update token; before, every card has one.
-        if not self.hardware.runs(18) or aps.get("input-push-token") == 1:
+        if channel is not None or not self.hardware.runs(18) or aps.get("input-push-token") == 1:
             self._started(made)
         return verdict
 

@@ -112,6 +112,12 @@ class Function:
                 self.log.write(traceback.format_exc())
                 raise FunctionError(f"{self.spec.logical_id} failed: {type(error).__name__}: {error}") from error
 
+    def restart(self, **variables: str | None) -> None:
+        """Forget the container, as when it dies: the next event meets a new one, with variables changed or (None) taken away."""
+        with self._turn:
+            self._handler = None
+            self.environment |= variables
+
     @property
     def names(self) -> Mapping[str, Any]:
         """What the handler's module calls its own: its clients, for tests that let them meet a fault."""

@@ -22,6 +22,8 @@ class Verdict(StrEnum):
     IGNORED_FUTURE_TIMESTAMP = "ignored_future_timestamp"
     IGNORED_NO_ALERT = "ignored_no_alert"
     IGNORED_ENDED = "ignored_ended"
+    IGNORED_NO_CHANNELS = "ignored_no_channels"
+    CONTRADICTORY = "contradictory"
     DECODE_ERROR = "decode_error"
     EXPIRED = "expired"
     STORED = "stored"
@@ -49,6 +51,7 @@ class Card:
         ended_at_s: When it ended, for whatever reason.
         dismissal_date_s: When it leaves the lock screen once it has ended.
         gone: The state it ended in for good, if somebody took it away.
+        channel: The channel it is on; such a card has no token.
         verdict: Of the latest push.
     """
 
@@ -65,6 +68,7 @@ class Card:
     dismissal_date_s: float | None = None
     gone: CardState | None = None
     token: str | None = field(default=None, repr=False)
+    channel: str | None = None
     verdict: Verdict = Verdict.APPLIED
 
     def state(self, now_s: float) -> CardState:

@@ -143,8 +143,9 @@ class Phone:
     def rotate(self, activity: str) -> None:
         """Let iOS replace the update token of each card of an activity."""
         for card in self.ios.running(activity):
-            self.ios.update_token(card, fresh=True)
-            self.app.rotated(card)
+            if card.channel is None:
+                self.ios.update_token(card, fresh=True)
+                self.app.rotated(card)
 
     def rotate_start_token(self, attributes_type: str = ATTRIBUTES_TYPE) -> None:
         """Let iOS replace the push-to-start token."""
@@ -191,6 +192,7 @@ class Phone:
                         "attributes": card.attributes,
                         "dismissal_date": card.dismissal_date_s,
                         "token": card.token,
+                        "channel": card.channel,
                     }
                     for card in self.ios.cards
                 ],

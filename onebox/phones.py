@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from lockstep.apns import Environment
 from onebox.apns.received import ReceivedPush
@@ -76,9 +77,9 @@ class Phones:
             )
             return phone
 
-    def of(self, user: str, name: str | None = None, **settings: object) -> Phone:
+    def of(self, user: str, name: str | None = None, **settings: Any) -> Phone:
         """Make a phone, sign this user in and open the app."""
-        phone = self.make(name or user, **settings)  # type: ignore[arg-type]  # checked by make
+        phone = self.make(name or user, **settings)
         phone.launch(user)
         return phone
 

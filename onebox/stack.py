@@ -26,6 +26,7 @@ from onebox.ports import Ports
 from onebox.queues import Queues
 from onebox.sam.cli import SamCli
 from onebox.sam.host import containers
+from onebox.schedule import Schedules
 from onebox.signing_key import LocalSigningKey
 from onebox.template import FunctionSpec, Template
 
@@ -95,6 +96,7 @@ class Stack:
         self.phones: Phones
         self.control: Control
         self._sources: EventSources
+        self._hosted: Mapping[str, Invocable]
 
     def __enter__(self) -> Self:
         """Start everything."""
@@ -117,6 +119,7 @@ class Stack:
         for spec in self.template.functions:
             self._environments[spec.logical_id] = self._environment(resolved[spec.logical_id])
         functions, integration = self._host(stack)
+        self._hosted = functions
         checks = {
             name: JwtCheck(self.identity.public_key, issuer=said["issuer"], audience=_listed(said["audience"]))
             for name, said in resolved["authorizers"].items()
@@ -143,6 +146,7 @@ class Stack:
         )
         if self.polling:
             stack.enter_context(self._sources.polling())
+            stack.enter_context(Schedules(self.template.schedules(), functions).running())
 
     def _host(self, stack: ExitStack) -> tuple[Mapping[str, Invocable], Integration]:
         """Bring the functions up, in this process or in containers."""
@@ -171,6 +175,8 @@ class Stack:
             "AWS_ENDPOINT_URL": self.aws.url,
             "APNS_PRODUCTION_URL": self.apns.production_url,
             "APNS_SANDBOX_URL": self.apns.sandbox_url,
+            "APNS_PRODUCTION_CHANNELS_URL": self.apns.channels_url(Environment.PRODUCTION),
+            "APNS_SANDBOX_CHANNELS_URL": self.apns.channels_url(Environment.SANDBOX),
             "APNS_CA_FILE": str(self.apns.ca_file),
         }
         return {name: here.get(name, str(value)) for name, value in declared.items()}
@@ -185,6 +191,8 @@ class Stack:
             "publish_queue_url": self.aws.queues["PublishQueue"],
             "apns_production": self.apns.production_url,
             "apns_sandbox": self.apns.sandbox_url,
+            "apns_production_channels": self.apns.channels_url(Environment.PRODUCTION),
+            "apns_sandbox_channels": self.apns.channels_url(Environment.SANDBOX),
             "control": self.control.url,
             "page": None,
         }
@@ -223,6 +231,10 @@ class Stack:
         """Let the push function handle an event, and return its answer."""
         return self.functions["PushFunction"].invoke(event)
 
+    def invoke(self, function: str, event: Mapping[str, Any]) -> Any:
+        """Invoke a function wherever it runs, as the clock does; returns its answer."""
+        return self._hosted[function].invoke(event)
+
     def drain(self, *, within_s: float = 10, hasten: bool = False) -> int:
         """
         Work until the queues that feed functions are dry and the phones have nothing to do.
@@ -257,6 +269,7 @@ class Stack:
         self.phones.clear()
         self.apns.faults.clear()
         self.apns.clear()
+        self.apns.channels.clear()
         self.aws.empty()
         for function in self.functions.values():
             function.log.clear()

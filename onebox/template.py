@@ -1,6 +1,7 @@
 """What the template says, after AWS's own translator made CloudFormation of it."""
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -71,6 +72,14 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """A function that is invoked again and again."""
+
+    function: str
+    every_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """A SAM template, translated."""
 
@@ -124,6 +133,14 @@ class Template:
             for _, properties in _of_type(self.resources, "AWS::Lambda::EventSourceMapping")
         ]
 
+    def schedules(self) -> list[Schedule]:
+        """Return which functions are invoked by the clock; all of the template's are rates in minutes."""
+        return [
+            Schedule(_named(target["Arn"]), _every_s(properties["ScheduleExpression"]))
+            for _, properties in _of_type(self.resources, "AWS::Events::Rule")
+            for target in properties["Targets"]
+        ]
+
     def routes(self) -> list[Route]:
         """Return the routes of the template's HTTP API."""
         routes = []
@@ -174,6 +191,13 @@ def _of_type(resources: Mapping[str, Any], kind: str) -> Iterator[tuple[str, dic
     for logical_id, resource in resources.items():
         if resource["Type"] == kind:
             yield logical_id, deepcopy(resource.get("Properties", {}))
+
+
+def _every_s(expression: str) -> int:
+    rate = re.fullmatch(r"rate\((\d+) minutes\)", expression)
+    if rate is None:
+        raise ValueError(f"how often is {expression}?")
+    return int(rate[1]) * 60
 
 
 def _named(expression: Any) -> str:

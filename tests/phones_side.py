@@ -77,7 +77,8 @@ class RegisterSide:
 
     def report(self, user: str = "ana", *, device: str = DEVICE, at_ms: int | None = None, **truth: Any) -> list[Row]:
         said = {"observed_at_ms": at_ms or self.clock.ms, **truth}
-        return self.registration.report(user, device, Report.model_validate(said))
+        _, rows = self.registration.report(user, device, Report.model_validate(said))
+        return rows
 
     def put_card(
         self, user: str = "ana", card: str = "c-1", *, activity: str = ORDER, device: str = DEVICE, **more: Any

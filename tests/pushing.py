@@ -75,6 +75,18 @@ def pushed(stack: Stack) -> list[tuple[str, int | None]]:
 
 
 @contextmanager
+def set_up_with(stack: Stack, **variables: str) -> Iterator[None]:
+    """Let push be deployed with these variables."""
+    push = stack.functions["PushFunction"]
+    before = {name: push.environment[name] for name in variables}
+    push.restart(**variables)
+    try:
+        yield
+    finally:
+        push.restart(**before)
+
+
+@contextmanager
 def hook(stack: Stack, event: str, act: Callable[..., None]) -> Iterator[None]:
     """Meet the calls that push makes to AWS, where botocore lets one."""
     names = stack.functions["PushFunction"].names

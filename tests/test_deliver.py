@@ -11,6 +11,9 @@ from aws_lambda_powertools import Logger, Metrics
 
 from lockstep.activities import Activities
 from lockstep.apns import Environment
+from lockstep.channel_items import ChannelItems
+from lockstep.channel_keeping import ChannelKeeper
+from lockstep.channels_api import Broadcasts, ChannelsApi
 from lockstep.deliver import Deliverer
 from lockstep.delivery import Audience, Delivery, read_body
 from lockstep.followers import Followers
@@ -24,6 +27,7 @@ from lockstep.queues import DeliveryQueue
 from lockstep.row import Row
 from lockstep.sender import Sender
 from lockstep.settle import PHONES_MAX
+from lockstep.single_requests import SingleRequests
 from lockstep.slice_items import SliceItems
 from lockstep.slices import Slice
 from lockstep.starting import Starter
@@ -46,11 +50,12 @@ class World:
         self.activities = Activities(stack.aws.dynamodb, stack.aws.tables["ActivitiesTable"])
         self.tokens = Tokens(stack.aws.dynamodb, stack.aws.tables["TokensTable"])
         [arn] = stack.aws.secret_arns.values()
+        keys = KeySource(stack.aws.secrets, arn, now=self.now)
         self.sender = Sender(
             {Environment.PRODUCTION: stack.apns.production_url, Environment.SANDBOX: stack.apns.sandbox_url},
             bundle_id=BUNDLE_ID,
             ca_file=str(stack.apns.ca_file),
-            keys=KeySource(stack.aws.secrets, arn, now=self.now),
+            keys=keys,
             now=self.now,
         )
         self.sender.prepare()
@@ -59,12 +64,28 @@ class World:
         slice_queue = DeliveryQueue(stack.aws.sqs, stack.aws.queues["SliceQueue"])
         followers = Followers(stack.aws.dynamodb, stack.aws.tables["TokensTable"])
         self.slices = SliceItems(stack.aws.dynamodb, stack.aws.tables["ActivitiesTable"])
+        starter = Starter(self.tokens, followers, self.slices, queue, now=self.now)
+        requests = SingleRequests(ca_file=str(stack.apns.ca_file), keys=keys, now=self.now)
+        channels = ChannelKeeper(
+            self.activities,
+            self.tokens,
+            followers,
+            ChannelItems(stack.aws.dynamodb, stack.aws.tables["ActivitiesTable"]),
+            starter,
+            ChannelsApi({}, bundle_id=BUNDLE_ID, requests=requests),
+            Broadcasts({}, bundle_id=BUNDLE_ID, requests=requests),
+            telemetry,
+            page_rows=1000,
+            default_environment=Environment.PRODUCTION,
+            now=self.now,
+        )
         self.deliverer = Deliverer(
             self.activities,
             self.tokens,
             self.slices,
-            Handover(self.tokens, followers, self.slices, slice_queue, now=self.now),
-            Starter(self.tokens, followers, self.slices, queue, now=self.now),
+            Handover(self.tokens, followers, self.slices, slice_queue, page_rows=1000, now=self.now),
+            starter,
+            channels,
             queue,
             self.sender,
             telemetry,

@@ -2,14 +2,18 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
+from lockstep.apns import Environment
+from lockstep.channels import Channel, Storage
 from lockstep.errors import Forbidden, InvalidInput
 from lockstep.http import BODY_MAX_BYTES, RequestError, body, check_id, report_answer, status_of, user_of
 from lockstep.merge import advance, merge
+from lockstep.phones import Phone
 from lockstep.row import Registers, Row
 from tests.messages import NOW_S, end, read, start, update
 
@@ -25,6 +29,10 @@ def request(text: str | None = None, *, encoded: bool = False, claims: Any = Non
 
 def base64_of(content: bytes) -> str:
     return base64.b64encode(content).decode()
+
+
+def answered(rows: list[Row], phone: Phone | None = None) -> dict[str, Any]:
+    return report_answer(phone, rows, default_environment=Environment.PRODUCTION)
 
 
 # --- the user
@@ -152,7 +160,7 @@ def row_of(*bodies: dict[str, Any]) -> Row:
 def test_an_answer_says_what_a_phone_should_show() -> None:
     row = row_of(start(aps={"stale-date": NOW_S + 60}))
 
-    [answer] = report_answer([row])["activities"]
+    [answer] = answered([row])["activities"]
 
     assert answer == {
         "activity": "order-42",
@@ -167,7 +175,7 @@ def test_an_answer_says_what_a_phone_should_show() -> None:
 
 
 def test_an_answer_leaves_out_what_has_no_value() -> None:
-    [answer] = report_answer([row_of(update())])["activities"]
+    [answer] = answered([row_of(update())])["activities"]
 
     assert set(answer) == {"activity", "run", "content_state", "timestamp", "ended"}
 
@@ -175,7 +183,7 @@ def test_an_answer_leaves_out_what_has_no_value() -> None:
 def test_an_answer_keeps_what_is_null_inside_a_content_state() -> None:
     state = {"driver": None, "stops": [None, {"eta": None}], "minutes": 0}
 
-    [answer] = report_answer([row_of(update(aps={"content-state": state}))])["activities"]
+    [answer] = answered([row_of(update(aps={"content-state": state}))])["activities"]
 
     assert answer["content_state"] == state
 
@@ -183,11 +191,47 @@ def test_an_answer_keeps_what_is_null_inside_a_content_state() -> None:
 def test_an_end_without_a_state_is_an_answer_and_an_empty_row_is_none() -> None:
     ended, empty = row_of(end()), Row("order-43", Registers())
 
-    answer = report_answer([ended, empty])
+    answer = answered([ended, empty])
 
     assert [(one["activity"], one["ended"]) for one in answer["activities"]] == [("order-42", True)]
     assert "content_state" not in answer["activities"][0]
 
 
 def test_an_answer_is_json() -> None:
-    assert json.dumps(report_answer([row_of(start(aps={"content-state": {"☕": [1.5, None, True]}}))]))
+    assert json.dumps(answered([row_of(start(aps={"content-state": {"☕": [1.5, None, True]}}))]))
+
+
+# --- channels
+
+
+@pytest.mark.parametrize(
+    ("os_version", "environment", "channel"),
+    [
+        ("18.0", Environment.SANDBOX, "of the sandbox"),
+        ("26", Environment.SANDBOX, "of the sandbox"),
+        ("18.0", None, None),
+        ("17.6.1", Environment.SANDBOX, None),
+        (None, Environment.SANDBOX, None),
+    ],
+)
+def test_a_phone_that_can_be_on_a_channel_is_told_that_of_its_environment(
+    os_version: str | None, environment: Environment | None, channel: str | None
+) -> None:
+    row = row_of(start(channel="latest"))
+    row = replace(row, channels=(Channel(Environment.SANDBOX, "of the sandbox", row.run, Storage.LATEST),))
+
+    [answer] = answered([row], Phone("phone", "ana", environment, os_version))["activities"]
+
+    assert answer.get("channel") == channel
+
+
+def test_a_channel_of_an_earlier_run_or_of_what_has_ended_is_told_to_nobody() -> None:
+    phone = Phone("phone", "ana", Environment.SANDBOX, "18.0")
+    row = row_of(start(channel="latest"))
+    earlier = replace(row, channels=(Channel(Environment.SANDBOX, "old", row.run - 1, Storage.LATEST),))
+    ended = replace(
+        advance(row, row.activity, read(end(), at_ms=NOW_S * 1000 + 1).registers, now_s=NOW_S),
+        channels=(Channel(Environment.SANDBOX, "new", row.run, Storage.LATEST),),
+    )
+
+    assert all("channel" not in one for one in answered([earlier, ended], phone)["activities"])

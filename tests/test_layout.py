@@ -16,7 +16,10 @@ PACKAGE = ROOT / "layers" / "shared" / "lockstep"
 # given their clients, so that even they load nothing.)
 WORLDLY = {
     "activities": "botocore's errors",
+    "aws_faults": "botocore's errors",
     "batch": "stands on deliver",
+    "channel_keeping": "stands on channels_api and both tables; botocore's errors",
+    "channels_api": "stands on single_requests",
     "commit": "stands on activities",
     "connection": "libcurl",
     "curl_handle": "libcurl",
@@ -32,9 +35,11 @@ WORLDLY = {
     "returns": "stands on telemetry",
     "sender": "stands on engine and key_source",
     "settle": "stands on telemetry and tokens",
+    "single_requests": "httpx, and stands on key_source",
     "slice_items": "botocore's errors",
     "slicing": "stands on deliver",
     "starting": "stands on both tables",
+    "sweeping": "stands on channels_api and activities; botocore's errors",
     "telemetry": "Powertools' logger and metrics",
     "tokens": "botocore's errors",
 }
@@ -85,7 +90,11 @@ def test_importing_the_package_imports_nothing() -> None:
 
 
 def test_register_does_not_load_what_only_push_needs() -> None:
-    settings = {**dict.fromkeys(RegisterSettings.VARIABLES, "https://example.com"), "REQUIRE_GUESTS": "false"}
+    settings = {
+        **dict.fromkeys(RegisterSettings.VARIABLES, "https://example.com"),
+        "REQUIRE_GUESTS": "false",
+        "APNS_ENVIRONMENT": "production",
+    }
 
     loaded = loaded_by("register", **settings, AWS_DEFAULT_REGION="eu-central-1")
 
@@ -99,6 +108,7 @@ def test_the_package_knows_nothing_of_the_functions_nor_of_one_machine(path: Pat
         "functions",
         "register",
         "push",
+        "sweep",
         "onebox",
         "tests",
     }

@@ -46,7 +46,11 @@ def test_up_says_where_it_is_and_works_until_it_is_told_to_stop(tmp_path: Path) 
     process = subprocess.Popen(onebox("up", local=tmp_path), cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         endpoints = wait_for(tmp_path / "endpoints.json", process)
-        assert set(json.loads((tmp_path / "env.json").read_text())) == {"PushFunction", "RegisterFunction"}
+        assert set(json.loads((tmp_path / "env.json").read_text())) == {
+            "PushFunction",
+            "RegisterFunction",
+            "SweepFunction",
+        }
 
         token = Identity(tmp_path).token("ben")
         answer = ask(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from onebox import ROOT
-from onebox.template import QueueSource, Template
+from onebox.template import QueueSource, Schedule, Template
 
 SMALL = """
 Transform: AWS::Serverless-2016-10-31
@@ -36,6 +36,7 @@ def test_functions_are_found_with_their_code_and_limits(template: Template) -> N
     assert found == {
         "PushFunction": (ROOT / "functions", "push.handler", 60),
         "RegisterFunction": (ROOT / "functions", "register.handler", 10),
+        "SweepFunction": (ROOT / "functions", "sweep.handler", 120),
     }
 
 
@@ -66,3 +67,7 @@ def test_what_the_template_leaves_out_gets_the_defaults_of_aws(tmp_path: Path) -
     assert spec.environment == {"SHARED": "1", "OWN": {"Ref": "Queue"}}
     assert small.queue_sources() == [QueueSource("Function", "Queue", 10, reports_failures=False)]
     assert [(route.key, route.authorizer) for route in small.routes()] == [("GET /open", None)]
+
+
+def test_the_sweep_is_invoked_by_the_clock(template: Template) -> None:
+    assert template.schedules() == [Schedule("SweepFunction", 300)]

@@ -67,7 +67,11 @@ def without(body: dict[str, Any], key: str) -> dict[str, Any]:
         (update(priority=True), "priority", "5 or 10"),
         (update(published_at_ms="now"), "published_at_ms", "milliseconds"),
         (update(published_at_ms=NOW_MS - 8 * 3600 * 1000 - 1), "published_at_ms", "8 hours"),
-        (update(channel="frequent"), "channel", "not a key"),
+        (update(channel="frequent"), "channel", "start only"),
+        (start(channel="often"), "channel", "frequent, latest"),
+        (start(channel=True), "channel", "frequent, latest"),
+        (start(channel="latest", guests=["ana"]), "channel", "guests"),
+        (update(parts=3), "parts", "not a key"),
         ({"detail-type": "Order", "source": "shop", "detail": "order-42"}, "detail", "object"),
     ],
 )

@@ -46,6 +46,18 @@ TABLE = [
     (500, "InternalServerError", Remedy.RETRY),
     (503, "ServiceUnavailable", Remedy.RETRY),
     (503, "Shutdown", Remedy.RETRY),
+    # "Handling error responses from APNs", of broadcasts and channels.
+    (400, "FeatureNotEnabled", Remedy.STOP_AND_ALARM),
+    (400, "MissingChannelId", Remedy.REFUSE),
+    (400, "BadChannelId", Remedy.FORGET_CHANNEL),
+    (400, "ChannelNotRegistered", Remedy.FORGET_CHANNEL),
+    (400, "BadRequestParams", Remedy.REFUSE),
+    (400, "BadRequestPayload", Remedy.REFUSE),
+    (400, "MissingPushType", Remedy.REFUSE),
+    (400, "MissingChannelQueueSize", Remedy.REFUSE),
+    (400, "CannotCreateChannelConfig", Remedy.REFUSE),
+    (403, "TopicMismatch", Remedy.STOP_AND_ALARM),
+    (503, "Service Unavailable", Remedy.RETRY),
 ]
 
 

@@ -21,7 +21,7 @@ from tests.messages import end, sqs, start, update
 from tests.phones_side import DEVICE, ORDER, PHONE, START_TOKEN, START_TOKEN_2, TOKEN, TOKEN_2, TYPE
 
 EVENTS = Path(__file__).parent.parent / "events"
-NAMES = ["report", "start-token", "card", "remove-card", "sign-out", "forget-me"]
+NAMES = ["report", "channel", "start-token", "card", "remove-card", "sign-out", "forget-me"]
 
 CARD = "6F9619FF-8B86-D011-B42D-00C04FC964FF"
 REPORT = f"/v1/devices/{DEVICE}"
@@ -114,6 +114,7 @@ def test_the_events_tell_of_a_phone_from_its_first_report_to_its_end(stack: Stac
     assert [(one["activity"], one["content_state"]["minutes"]) for one in answer["activities"]] == [(ORDER, 30)]
     assert [one.activity for one in queued(stack) if isinstance(one, Delivery)] == [ORDER]
 
+    assert invoke(stack, event_of("channel"))[0] == 404
     assert invoke(stack, event_of("start-token")) == (204, None)
     assert invoke(stack, event_of("card")) == (204, None)
     assert len(stored(stack, "token")) == 2

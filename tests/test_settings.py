@@ -7,7 +7,7 @@ import pytest
 
 from lockstep.apns import Environment
 from lockstep.errors import Misconfigured
-from lockstep.settings import PushSettings, RegisterSettings
+from lockstep.settings import PushSettings, RegisterSettings, SweepSettings
 from onebox.stack import Stack
 
 REGISTER = {
@@ -15,6 +15,7 @@ REGISTER = {
     "TOKENS_TABLE": "tokens",
     "DELIVERY_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/delivery",
     "REQUIRE_GUESTS": "false",
+    "APNS_ENVIRONMENT": "production",
 }
 PUSH = {
     **REGISTER,
@@ -27,19 +28,31 @@ PUSH = {
     "BUNDLE_ID": "com.example.pizza",
     "MIN_UPDATE_INTERVAL_S": "1",
     "PRIORITY_BUDGET": "15",
-    "APNS_ENVIRONMENT": "production",
+    "PAGE_ROWS": "1000",
+    "SLICE_PHONES": "10000",
     "APNS_PRODUCTION_URL": "https://api.push.apple.com",
     "APNS_SANDBOX_URL": "https://api.sandbox.push.apple.com",
+    "APNS_PRODUCTION_CHANNELS_URL": "https://api-manage-broadcast.push.apple.com:2196",
+    "APNS_SANDBOX_CHANNELS_URL": "https://api-manage-broadcast.sandbox.push.apple.com:2195",
 }
 
-type Kind = type[RegisterSettings | PushSettings]
+SWEEP = {
+    **{name: PUSH[name] for name in SweepSettings.VARIABLES if name in PUSH},
+    "SOLE_CHANNEL_OWNER": "false",
+}
 
-KINDS: list[tuple[Kind, Mapping[str, str]]] = [(RegisterSettings, REGISTER), (PushSettings, PUSH)]
+type Kind = type[RegisterSettings | PushSettings | SweepSettings]
+
+KINDS: list[tuple[Kind, Mapping[str, str]]] = [
+    (RegisterSettings, REGISTER),
+    (PushSettings, PUSH),
+    (SweepSettings, SWEEP),
+]
 NAMED = [(kind, name) for kind, environ in KINDS for name in environ]
 
 
 def all_of(kind: Kind) -> dict[str, str]:
-    return dict(PUSH if kind is PushSettings else REGISTER)
+    return dict(next(environ for one, environ in KINDS if one is kind))
 
 
 def test_settings_are_read_from_their_variables() -> None:
@@ -54,7 +67,7 @@ def test_settings_are_read_from_their_variables() -> None:
 
 @pytest.mark.parametrize(("kind", "environ"), KINDS)
 def test_the_variables_that_settings_name_are_those_they_read(kind: Kind, environ: Mapping[str, str]) -> None:
-    optional = {"APNS_CA_FILE"} if kind is PushSettings else {"LOCAL_USER"}
+    optional = {"LOCAL_USER"} if kind is RegisterSettings else {"APNS_CA_FILE"}
 
     assert set(kind.VARIABLES) == {*environ, *optional}
 
@@ -89,6 +102,8 @@ def test_a_missing_variable_is_named(kind: Kind, name: str, value: str | None) -
         ("MIN_UPDATE_INTERVAL_S", "0.5"),
         ("PRIORITY_BUDGET", "many"),
         ("PRIORITY_BUDGET", "100001"),
+        ("PAGE_ROWS", "none"),
+        ("SLICE_PHONES", "-3"),
         ("APNS_ENVIRONMENT", "Production"),
         ("APNS_ENVIRONMENT", "development"),
     ],

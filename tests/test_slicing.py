@@ -3,13 +3,13 @@
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from lockstep import handover, slicing
 from lockstep.apns import Environment
 from lockstep.delivery import Delivery, read_body
 from lockstep.envelope import SqsRecord
@@ -20,17 +20,16 @@ from lockstep.phones import Card, Follower, Phone, StartToken
 from lockstep.slice_items import SliceItems
 from onebox.stack import Stack
 from tests.messages import start, update
-from tests.pushing import ORDER, hook, now_ms, refused, row, say, settle, tokens
+from tests.pushing import ORDER, hook, now_ms, refused, row, say, set_up_with, settle, tokens
 
 TEAM = "team-42"
 
 
 @pytest.fixture(autouse=True)
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sizes at which a test's handful of phones is a crowd; the code is the same."""
-    for module in (handover, slicing):
-        monkeypatch.setattr(module, "PAGE_MAX", 6)
-    monkeypatch.setattr(slicing, "SLICE_MAX", 10)
+def small_pages(stack: Stack) -> Iterator[None]:
+    """Deploy push with sizes at which a test's handful of phones is a crowd."""
+    with set_up_with(stack, PAGE_ROWS="6", SLICE_PHONES="10"):
+        yield
 
 
 def followers(stack: Stack) -> Followers:
@@ -132,9 +131,8 @@ def test_a_phone_that_no_longer_follows_is_not_started_whatever_the_index_says(s
     assert set(heard(stack, "start")) == {token for phone, token in phones.items() if phone != gone}
 
 
-def test_a_slice_that_is_too_big_splits_again(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slicing, "PAGE_MAX", 1)
-    monkeypatch.setattr(slicing, "SLICE_MAX", 2)
+def test_a_slice_that_is_too_big_splits_again(stack: Stack) -> None:
+    stack.functions["PushFunction"].restart(PAGE_ROWS="1", SLICE_PHONES="2")
     phones = crowd(stack, 12, cards=True)
     slices = SliceItems(stack.aws.dynamodb, stack.aws.tables["ActivitiesTable"])
     waits: list[int | None] = []

@@ -5,22 +5,28 @@ from collections.abc import Mapping
 import pytest
 
 from lockstep.returns import RECEIVES_MAX
-from lockstep.settings import PushSettings, RegisterSettings
+from lockstep.settings import PushSettings, RegisterSettings, SweepSettings
 from onebox import ROOT
 from onebox.stack import Stack
 from onebox.template import FunctionSpec, QueueSource
 from tests.template import SOURCE, TEMPLATE, TEXT, named, properties, source_resources
 
-SETTINGS: Mapping[str, type[RegisterSettings | PushSettings]] = {
+SETTINGS: Mapping[str, type[RegisterSettings | PushSettings | SweepSettings]] = {
     "RegisterFunction": RegisterSettings,
     "PushFunction": PushSettings,
+    "SweepFunction": SweepSettings,
 }
 
 # Read by others than our settings: boto3, and Powertools.
 READ_BY_BOTO3 = {"AWS_ENDPOINT_URL"}
 READ_BY_POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
 
-APPLE = {"PRODUCTION": "https://api.push.apple.com", "SANDBOX": "https://api.sandbox.push.apple.com"}
+APPLE = {
+    "PRODUCTION": "https://api.push.apple.com",
+    "SANDBOX": "https://api.sandbox.push.apple.com",
+    "PRODUCTION_CHANNELS": "https://api-manage-broadcast.push.apple.com:2196",
+    "SANDBOX_CHANNELS": "https://api-manage-broadcast.sandbox.push.apple.com:2195",
+}
 
 DAY_S = 24 * 60 * 60
 
@@ -78,7 +84,7 @@ def test_one_architecture_throughout() -> None:
     chosen = [{"Ref": "Architecture"}]
     layers = source_resources("AWS::Serverless::LayerVersion").values()
 
-    assert [function["Architectures"] for function in properties("AWS::Lambda::Function").values()] == [chosen] * 2
+    assert [function["Architectures"] for function in properties("AWS::Lambda::Function").values()] == [chosen] * 3
     assert [layer["Properties"]["CompatibleArchitectures"] for layer in layers] == [chosen] * 2
     # SAM takes no parameter there, so the default is what it builds for.
     default = TEMPLATE.parameters["Architecture"]["Default"]

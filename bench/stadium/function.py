@@ -19,7 +19,6 @@ from botocore.client import BaseClient
 from bench.push_function import Context
 from bench.spent import Spent
 from bench.stopwatch import Stopwatch
-from lockstep import handover, slicing
 
 
 class Fate:
@@ -84,6 +83,7 @@ def main(timeout_s: float, page: int, path: str) -> None:
     answers, fate = sys.stdout, Fate()
     stand_between(fate)
     with Path(path).open("a", encoding="utf-8") as log, redirect_stdout(log):
+        os.environ["PAGE_ROWS"] = str(page)
         # Only now, for its logger keeps the stdout that it meets.
         import push
 
@@ -91,8 +91,6 @@ def main(timeout_s: float, page: int, path: str) -> None:
         world: list[tuple[Any, str, float]] = [
             (push, "RESERVE_S", timeout_s / 6),
             (push, "LEASE_MARGIN_S", timeout_s / 12),
-            (handover, "PAGE_MAX", page),
-            (slicing, "PAGE_MAX", page),
         ]
         for module, name, size in world:
             setattr(module, name, size)

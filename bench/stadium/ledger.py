@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from onebox.apns.faults import Fault, Faults
-from onebox.apns.received import PushLog, ReceivedPush
+from onebox.apns.received import ReceivedPush, RequestLog
 
 # How many of a million requests are followed by a fault that strikes the next one it can strike.
 PER_MILLION: dict[Fault, int] = {
@@ -76,7 +76,7 @@ class Entry:
         )
 
 
-class Ledger(PushLog):
+class Ledger(RequestLog[ReceivedPush]):
     """Keeps a line of each request in a file, in place of all of them in memory."""
 
     def __init__(self, path: Path, *, seed: int) -> None:

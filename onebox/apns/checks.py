@@ -80,6 +80,12 @@ def has_good_id(request: Request) -> bool:
     return apns_id is None or _UUID.fullmatch(apns_id) is not None
 
 
+def has_good_request_id(request: Request) -> bool:
+    """The same of the id that broadcasts and the management of channels take."""
+    request_id = request.headers.get("apns-request-id")
+    return request_id is None or _UUID.fullmatch(request_id) is not None
+
+
 def _push_type_fits(push_type: str, topic: str) -> bool:
     if push_type != push_type.lower():
         _LOG.warning("apns-push-type %r: Apple writes it in lower case", push_type)

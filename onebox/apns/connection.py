@@ -11,6 +11,7 @@ from h2.exceptions import ProtocolError
 
 from onebox.apns.faults import Fault, Phase
 from onebox.apns.gateway import Gateway, Ruling
+from onebox.apns.management import Management
 from onebox.apns.provider_tokens import Sender
 from onebox.apns.requests import Request, to_request
 from onebox.apns.wire import UNLIMITED, Wire, reset_tcp
@@ -34,7 +35,7 @@ class Connection(asyncio.Protocol):
         connected: Called when TLS is up; gives the connection its number.
     """
 
-    def __init__(self, gateway: Gateway, connected: Callable[["Connection"], int]) -> None:
+    def __init__(self, gateway: Gateway | Management, connected: Callable[["Connection"], int]) -> None:
         self._gateway = gateway
         self._connected = connected
         self._sender = Sender(gateway.keys, gateway.now)
@@ -54,7 +55,7 @@ class Connection(asyncio.Protocol):
             return
         self._transport = transport
         self._number = self._connected(self)
-        if self._gateway.faults.take(Phase.CONNECTION, self._gateway.environment) is None:
+        if self._gateway.fault(Phase.CONNECTION) is None:
             self._wire = Wire(transport, self._limit)
             self._silent = False
 
@@ -123,7 +124,7 @@ class Connection(asyncio.Protocol):
 
     def _complete(self, number: int) -> None:
         request = self._request(number)
-        fault = self._gateway.faults.take(Phase.ARRIVAL, self._gateway.environment, request.token.lower())
+        fault = self._gateway.fault(Phase.ARRIVAL, request)
         if fault is not None and fault.kind == "goaway":
             self._go_away_at(number, fault)
             if number not in self._streams:

@@ -22,6 +22,9 @@ Kind = Literal[
 ]
 
 
+Place = Literal["push", "broadcast", "channels"]
+
+
 class Phase(Enum):
     """When a fault strikes. One fault of each phase strikes a push at most."""
 
@@ -57,6 +60,8 @@ class Fault:
         skip: How many of those it could strike it lets by first. `answer`, `lost_answer` and what has `taken` count
             only pushes that pass every check; the others count every request.
         environment: Strike only there.
+        on: What it strikes: pushes to devices, broadcasts, or the management of channels. New connections are of the
+            first or the last.
         token: Strike only this device token.
     """
 
@@ -64,6 +69,7 @@ class Fault:
     count: int | None = 1
     skip: int = 0
     environment: Environment | None = None
+    on: Place = "push"
     token: str | None = field(default=None, repr=False)
     status: int | None = None
     reason: str | None = None
@@ -78,6 +84,8 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise ValueError(f"kind: no such fault: {self.kind}")
+        if self.on not in get_args(Place):
+            raise ValueError(f"on: one of {', '.join(get_args(Place))}, not {self.on!r}")
         needed = {"answer": "status", "latency": "latency_s", "stream_limit": "limit"}.get(self.kind)
         if needed and getattr(self, needed) is None:
             raise ValueError(f"{needed}: missing, and {self.kind} needs it")
@@ -149,14 +157,16 @@ class Faults:
         with self._lock:
             return [armed.fault for armed in self._armed]
 
-    def take(self, phase: Phase, environment: Environment, token: str | None = None) -> Fault | None:
+    def take(
+        self, phase: Phase, environment: Environment, token: str | None = None, *, on: str = "push"
+    ) -> Fault | None:
         """Use up one stroke of the first fault that is due here; the token in lower case. Each counts its own skips."""
         if not self._armed:
             return None
         with self._lock:
             found: _Armed | None = None
             for armed in self._armed:
-                if not _concerns(armed.fault, phase, environment, token):
+                if not _concerns(armed.fault, phase, environment, token, on):
                     continue
                 if armed.skip > 0:
                     armed.skip -= 1
@@ -171,9 +181,10 @@ class Faults:
             return found.fault
 
 
-def _concerns(fault: Fault, phase: Phase, environment: Environment, token: str | None) -> bool:
+def _concerns(fault: Fault, phase: Phase, environment: Environment, token: str | None, on: str) -> bool:
     return (
         fault.phase is phase
+        and fault.on == on
         and fault.environment in (None, environment)
         and (fault.token is None or fault.token.lower() == token)
     )

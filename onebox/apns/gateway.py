@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lockstep.apns import Environment
-from onebox.apns import checks
+from onebox.apns import broadcasts, checks
+from onebox.apns.channels import Channels
 from onebox.apns.device_tokens import DeviceToken, DeviceTokens
 from onebox.apns.faults import Fault, Faults, Phase
 from onebox.apns.provider_tokens import ProviderKeys, Sender
-from onebox.apns.received import PushLog, ReceivedPush
+from onebox.apns.received import ReceivedPush, RequestLog
 from onebox.apns.requests import Refusal, Request
 
 type Headers = list[tuple[str, str]]
@@ -60,29 +61,34 @@ class Gateway:
     bundle_id: str
     keys: ProviderKeys
     tokens: DeviceTokens
+    channels: Channels
     faults: Faults
-    log: PushLog
+    log: RequestLog[ReceivedPush]
     limits: StreamLimits
     now: Callable[[], float]
 
+    def fault(self, phase: Phase, request: Request | None = None) -> Fault | None:
+        """Use up a fault that is due, of a request or of a new connection."""
+        on = "broadcast" if request is not None and _is_broadcast(request) else "push"
+        return self.faults.take(phase, self.environment, request.token.lower() if request else None, on=on)
+
     def rule(self, request: Request, sender: Sender) -> Ruling:
         """Decide, hand the phone what was taken, and record it."""
-        token = request.token.lower()
         refusal = self._refusal(request, sender)
         fault: Fault | None = None
         if refusal is None:
-            fault = self.faults.take(Phase.TAKEN, self.environment, token)
+            fault = self.fault(Phase.TAKEN, request)
             if fault is not None and fault.kind == "answer":
-                refusal = self._injected(fault)
+                refusal = injected(fault, self.now)
         push = self.to_push(request, refusal, fault)
         if refusal is None:
             sender.bind()
             push = self._deliver(push)
         number = self.log.add(push)
-        latency = self.faults.take(Phase.LATENCY, self.environment, token)
+        latency = self.fault(Phase.LATENCY, request)
         headers, body = self._answer(request, refusal)
         loss = fault if refusal is None else None
-        streams = self._streams(token, refusal)
+        streams = self._streams(request, refusal)
         return Ruling(number, headers, body, loss, (latency and latency.latency_s) or 0, streams)
 
     def to_push(self, request: Request, refusal: Refusal | None, fault: Fault | None) -> ReceivedPush:
@@ -100,6 +106,7 @@ class Gateway:
             connection=request.connection,
             stream=request.stream,
             fault=None if fault is None else fault.kind,
+            channel=request.headers.get("apns-channel-id") if _is_broadcast(request) else None,
         )
 
     def record_unprocessed(self, request: Request, fault: str) -> None:
@@ -107,6 +114,14 @@ class Gateway:
         self.log.add(replace(self.to_push(request, None, None), status=None, fault=fault))
 
     def _refusal(self, request: Request, sender: Sender) -> Refusal | None:
+        if _is_broadcast(request):
+            app = request.path.removeprefix(broadcasts.BROADCASTS_PATH)
+            return (
+                broadcasts.route_refusal(request)
+                or sender.refusal(request.headers.get("authorization"))
+                or broadcasts.app_refusal(app, self.bundle_id)
+                or broadcasts.refusal(request, self.channels, self.environment)
+            )
         return (
             checks.route_refusal(request)
             or sender.refusal(request.headers.get("authorization"))
@@ -131,21 +146,16 @@ class Gateway:
     def _topic(self, device: DeviceToken) -> str:
         return self.bundle_id + (checks.LIVE_ACTIVITY_SUFFIX if device.kind == "liveactivity" else "")
 
-    def _injected(self, fault: Fault) -> Refusal:
-        assert fault.status is not None
-        timestamp_ms = fault.timestamp_ms
-        if timestamp_ms is None and fault.status == 410:
-            timestamp_ms = int(self.now() * 1000)
-        return Refusal(fault.status, fault.reason, timestamp_ms, fault.retry_after_s)
-
     def _deliver(self, push: ReceivedPush) -> ReceivedPush:
+        if push.channel is not None:
+            return replace(push, verdicts=self.channels.say(push.channel, push))
         device = self.tokens.find(push.token, push.environment)
         if device is None or device.receive is None:
             return push
         return replace(push, verdict=device.receive(push))
 
-    def _streams(self, token: str, refusal: Refusal | None) -> int | None:
-        fault = self.faults.take(Phase.LIMIT, self.environment, token)
+    def _streams(self, request: Request, refusal: Refusal | None) -> int | None:
+        fault = self.fault(Phase.LIMIT, request)
         if fault is not None:
             return fault.limit
         if refusal is None:
@@ -155,11 +165,13 @@ class Gateway:
         return 1 if is_error and self.limits.one_after_error else None
 
     def _answer(self, request: Request, refusal: Refusal | None) -> tuple[Headers, bytes]:
-        given = request.headers.get("apns-id") if checks.has_good_id(request) else None
-        headers = [(":status", str(refusal.status if refusal else 200)), ("apns-id", given or _new_id())]
+        broadcast = _is_broadcast(request)
+        name, has_good = ("apns-id", checks.has_good_id) if not broadcast else _REQUEST_ID
+        given = request.headers.get(name) if has_good(request) else None
+        headers = [(":status", str(refusal.status if refusal else 200)), (name, given or new_id())]
         if refusal is None:
-            if self.environment is Environment.SANDBOX:
-                headers.append(("apns-unique-id", _new_id().lower()))
+            if broadcast or self.environment is Environment.SANDBOX:
+                headers.append(("apns-unique-id", new_id().lower()))
             return headers, b""
         if refusal.retry_after_s is not None:
             headers.append(("retry-after", str(refusal.retry_after_s)))
@@ -172,7 +184,24 @@ class Gateway:
         return headers, json.dumps(answer).encode()
 
 
-def _new_id() -> str:
+_REQUEST_ID = ("apns-request-id", checks.has_good_request_id)
+
+
+def injected(fault: Fault, now: Callable[[], float]) -> Refusal:
+    """Make the refusal that a fault puts in the place of an answer."""
+    assert fault.status is not None
+    timestamp_ms = fault.timestamp_ms
+    if timestamp_ms is None and fault.status == 410:
+        timestamp_ms = int(now() * 1000)
+    return Refusal(fault.status, fault.reason, timestamp_ms, fault.retry_after_s)
+
+
+def _is_broadcast(request: Request) -> bool:
+    return request.path.startswith(broadcasts.BROADCASTS_PATH)
+
+
+def new_id() -> str:
+    """Make an id in place of one that the request didn't have."""
     # Apple documents lower case, and is seen to send upper case.
     return str(uuid.uuid4()).upper()
 

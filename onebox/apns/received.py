@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from lockstep.apns import Environment
 
@@ -20,6 +20,8 @@ class ReceivedPush:
         status: What the simulator decided; None for a request that it never looked at.
         verdict: What the phone made of it; None if no phone got it.
         answered: Whether the answer was sent.
+        channel: The channel that a broadcast was for; None for a push to a device.
+        verdicts: What became of a broadcast, and on how many phones.
         fault: The kind of the fault that struck it; "stream_limit" also for a stream above the limit.
     """
 
@@ -36,6 +38,8 @@ class ReceivedPush:
     stream: int
     answered: bool = False
     fault: str | None = None
+    channel: str | None = None
+    verdicts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def accepted(self) -> bool:
@@ -57,54 +61,64 @@ class ReceivedPush:
             "stream": self.stream,
             "answered": self.answered,
             "fault": self.fault,
+            "channel": self.channel,
+            "verdicts": dict(self.verdicts),
         }
 
 
-class PushLog:
+class Record(Protocol):
+    """A record of a request."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether the answer was sent."""
+
+
+class RequestLog[R: Record]:
     """All requests since the start or the last clear, in the order they were decided. May be used from any thread."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._next = 0
-        self._pushes: dict[int, ReceivedPush] = {}
+        self._requests: dict[int, R] = {}
 
-    def add(self, push: ReceivedPush) -> int:
+    def add(self, request: R) -> int:
         """Record a request; returns the number to call it by."""
         with self._changed:
             number = self._next
             self._next += 1
-            self._pushes[number] = push
+            self._requests[number] = request
             self._changed.notify_all()
             return number
 
     def mark_answered(self, number: int) -> None:
         """Record that its answer was sent."""
         with self._changed:
-            if number in self._pushes:
-                self._pushes[number] = replace(self._pushes[number], answered=True)
+            if number in self._requests:
+                self._requests[number] = replace(self._requests[number], answered=True)  # type: ignore[type-var]  # a dataclass
                 self._changed.notify_all()
 
-    def received(self) -> list[ReceivedPush]:
+    def received(self) -> list[R]:
         """List what is recorded now."""
         with self._changed:
-            return list(self._pushes.values())
+            return list(self._requests.values())
 
     def clear(self) -> None:
         """Forget all that is recorded."""
         with self._changed:
-            self._pushes.clear()
+            self._requests.clear()
 
-    def wait_for(self, predicate: Callable[[list[ReceivedPush]], bool], timeout_s: float) -> list[ReceivedPush]:
+    def wait_for(self, predicate: Callable[[list[R]], bool], timeout_s: float) -> list[R]:
         """
         Wait until the predicate is true of what is recorded, and return that.
 
         Raises:
             TimeoutError: It was not true in time.
         """
-        found: list[ReceivedPush] = []
+        found: list[R] = []
 
         def holds() -> bool:
-            found[:] = self._pushes.values()
+            found[:] = self._requests.values()
             return predicate(found)
 
         with self._changed:

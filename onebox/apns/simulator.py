@@ -13,12 +13,14 @@ from typing import Any, Literal, Self
 
 from lockstep.apns import Environment
 from onebox.apns.certificates import server_context
+from onebox.apns.channels import Channels
 from onebox.apns.connection import Connection
 from onebox.apns.device_tokens import DeviceTokens, Receive, TokenKind
 from onebox.apns.faults import Fault, Faults
 from onebox.apns.gateway import Gateway, StreamLimits
+from onebox.apns.management import Management, ManagementRequest
 from onebox.apns.provider_tokens import ProviderKeys
-from onebox.apns.received import PushLog, ReceivedPush
+from onebox.apns.received import ReceivedPush, RequestLog
 
 __all__ = ["ApnsSimulator", "Fault", "Faults", "ReceivedPush", "StreamLimits"]
 
@@ -27,7 +29,7 @@ _START_STOP_S = 10.0
 
 class ApnsSimulator:
     """
-    Both environments of APNs, each on a port of its own, in a thread of its own.
+    Both environments of APNs, each on ports of its own for pushes and for channels, in a thread of its own.
 
     What phones do with a push is not its affair: it calls the token's `receive` in its thread, and records the verdict.
 
@@ -51,7 +53,7 @@ class ApnsSimulator:
         ports: Mapping[Environment, int] | None = None,
         also_on: Sequence[str] = (),
         stream_limits: StreamLimits | None = None,
-        log: PushLog | None = None,
+        log: RequestLog[ReceivedPush] | None = None,
     ) -> None:
         self.faults = Faults()
         self.keys = ProviderKeys(team_id, keys)
@@ -61,18 +63,36 @@ class ApnsSimulator:
         self._hosts = ("127.0.0.1", *also_on)
         self._now = now
         self._tokens = DeviceTokens()
-        self._log = PushLog() if log is None else log
-        self._ports = dict(ports or {})
+        self.channels = Channels(now)
+        self._log = RequestLog[ReceivedPush]() if log is None else log
+        self._management_log = RequestLog[ManagementRequest]()
         self._context: ssl.SSLContext | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._servers: list[asyncio.Server] = []
         self._connections: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._made = 0
-        self._gateways = [
-            Gateway(environment, bundle_id, self.keys, self._tokens, self.faults, self._log, self.stream_limits, now)
+        self._gateways = {
+            environment: Gateway(
+                environment,
+                bundle_id,
+                self.keys,
+                self._tokens,
+                self.channels,
+                self.faults,
+                self._log,
+                self.stream_limits,
+                now,
+            )
             for environment in Environment
-        ]
+        }
+        self._managements = {
+            environment: Management(
+                environment, bundle_id, self.keys, self.channels, self.faults, self._management_log, now
+            )
+            for environment in Environment
+        }
+        self._ports = {id(self._gateways[environment]): port for environment, port in (ports or {}).items()}
 
     def __enter__(self) -> Self:
         self.start()
@@ -105,12 +125,16 @@ class ApnsSimulator:
     @property
     def production_url(self) -> str:
         """Where production listens."""
-        return self._url(Environment.PRODUCTION)
+        return self._url(self._gateways[Environment.PRODUCTION])
 
     @property
     def sandbox_url(self) -> str:
         """Where the sandbox listens."""
-        return self._url(Environment.SANDBOX)
+        return self._url(self._gateways[Environment.SANDBOX])
+
+    def channels_url(self, environment: Environment) -> str:
+        """Where the channels of an environment are managed."""
+        return self._url(self._managements[environment])
 
     @property
     def connections_made(self) -> int:
@@ -159,9 +183,15 @@ class ApnsSimulator:
         """All requests since the start or the last clear; the list is a copy."""
         return self._log.received()
 
+    @property
+    def managed(self) -> list[ManagementRequest]:
+        """All requests about channels since the start or the last clear; the list is a copy."""
+        return self._management_log.received()
+
     def clear(self) -> None:
-        """Forget the requests so far."""
+        """Forget the requests so far. Tokens and channels stay."""
         self._log.clear()
+        self._management_log.clear()
 
     def wait_for(self, predicate: Callable[[list[ReceivedPush]], bool], timeout_s: float = 5) -> list[ReceivedPush]:
         """
@@ -172,22 +202,23 @@ class ApnsSimulator:
         """
         return self._log.wait_for(predicate, timeout_s)
 
-    def _url(self, environment: Environment) -> str:
-        return f"https://localhost:{self._ports[environment]}"
+    def _url(self, gateway: Gateway | Management) -> str:
+        return f"https://localhost:{self._ports[id(gateway)]}"
 
     async def _listen(self, context: ssl.SSLContext) -> None:
         loop = asyncio.get_running_loop()
-        for gateway in self._gateways:
+        gateways: list[Gateway | Management] = [*self._gateways.values(), *self._managements.values()]
+        for gateway in gateways:
             for host in self._hosts:
                 server = await loop.create_server(
                     partial(Connection, gateway, self._connected),
                     host,
-                    self._ports.get(gateway.environment, 0),
+                    self._ports.get(id(gateway), 0),
                     ssl=context,
                     backlog=1024,
                     ssl_shutdown_timeout=1,
                 )
-                self._ports[gateway.environment] = server.sockets[0].getsockname()[1]
+                self._ports[id(gateway)] = server.sockets[0].getsockname()[1]
                 self._servers.append(server)
 
     async def _shut(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from lockstep.apns import Environment
 from onebox import ROOT
 from onebox.bridge import addresses
 from onebox.expect import Failed, expect, wait
@@ -16,6 +17,8 @@ from onebox.lock_screen import CardState
 from onebox.phone import Phone
 from onebox.sam.cli import SamCli
 from onebox.stack import Stack
+
+from lockstep.channel_items import ChannelItems, MadeChannel  # isort: skip
 
 EVENTS = ROOT / "events"
 ORDER = "order-42"
@@ -30,6 +33,8 @@ ROUTES: list[tuple[str, str, dict[str, Any] | None, int, int]] = [
     ("PUT", f"{_DEVICE}/start-tokens/Order", {"token": "not hex"}, 422, 1),
     ("PUT", f"{_DEVICE}/start-tokens/Match%3A7", _TOKEN, 204, 2),
     ("PUT", f"{_DEVICE}/cards/card-1", {**_TOKEN, "activity": ORDER}, 204, 3),
+    ("GET", f"/v1/activities/{ORDER}/channel?environment=sandbox", None, 404, 3),
+    ("GET", f"/v1/activities/{ORDER}/channel", None, 422, 3),
     ("DELETE", f"{_DEVICE}/cards/card-1?reason=lost", None, 422, 3),
     ("DELETE", f"{_DEVICE}/cards/card-1?reason=dismissed", None, 204, 2),
     ("DELETE", _DEVICE, None, 204, 0),
@@ -63,6 +68,7 @@ class Check:
             SamFailed: The SAM CLI failed.
         """
         self._push()
+        self._sweep()
         self._register()
         self._routes()
         there = {path.stem for path in EVENTS.glob("*.json")}
@@ -110,6 +116,21 @@ class Check:
         )
         _tell(f"events/{name}.json", f"{accepted} pushes, the phones show {minutes} minutes")
 
+    # --- sweep
+
+    def _sweep(self) -> None:
+        left_over = self._stack.apns.channels.create(Environment.SANDBOX, 1)
+        self._note(str(left_over))
+        answer = self._play("sweep")
+        expect(answer is None, f"sweep is done: {answer}")
+        expect(not self._stack.apns.channels.every(Environment.SANDBOX), "it deletes a channel that nobody needs")
+        _tell("events/sweep.json", "a channel is deleted")
+
+    def _note(self, channel: str) -> None:
+        """Note a channel as one that the stack made long ago for something that is gone."""
+        made = ChannelItems(self._stack.aws.dynamodb, self._activities)
+        made.put(MadeChannel(Environment.SANDBOX, channel, "gone", made_at_s=0))
+
     # --- register
 
     def _register(self) -> None:
@@ -118,6 +139,7 @@ class Check:
         queued = self._queued
         for name, status, tokens, deliveries in (
             ("report", 200, 1, 0),
+            ("channel", 404, 1, 0),
             ("start-token", 204, 1, 0),
             ("card", 204, 2, 1),
             ("remove-card", 204, 1, 0),
@@ -151,7 +173,8 @@ class Check:
 
     def _play(self, name: str) -> Any:
         self.played.add(name)
-        function = "RegisterFunction" if name.startswith("register-") else "PushFunction"
+        functions = {"register": "RegisterFunction", "sweep": "SweepFunction"}
+        function = functions.get(name.partition("-")[0], "PushFunction")
         return self._sam.invoke(function, EVENTS / f"{name}.json", self._stack.environments())
 
     def _settled(self) -> None:

@@ -18,6 +18,8 @@ class Said:
     event: str
     at_ms: int
     users: tuple[str, ...] = ()
+    audience: str | None = None
+    channel: str | None = None
 
 
 @dataclass(slots=True)
@@ -47,15 +49,19 @@ class Activity:
         newest = self._newest("start", "update")
         return newest.at_ms if newest else None
 
-    @property
-    def users(self) -> tuple[str, ...] | None:
-        """Who is started and may follow; None for everyone, where nobody was named."""
-        start = self._newest("start")
-        return start.users if start else None
-
     def allows(self, user: str | None) -> bool:
-        """Say whether a user may follow."""
-        return user is not None and (self.users is None or user in self.users)
+        """Say whether a user may follow: whom the start names, or everyone, where it names no users or has a channel."""
+        start = self._newest("start")
+        if user is None or start is None:
+            return user is not None
+        return start.audience is not None or start.channel is not None or user in start.users
+
+    def wants(self, phone: Phone) -> bool:
+        """Say whether the start names this phone."""
+        start = self._newest("start")
+        if start is None or phone.app.user is None:
+            return False
+        return start.audience in phone.app.follows if start.audience else phone.app.user in start.users
 
 
 def shown(phone: Phone, activity: str, now_s: float) -> list[object]:
@@ -109,7 +115,7 @@ def wrong_in_the_end(activities: list[Activity], phones: list[Phone], now_s: flo
             if activity.ended and says:
                 yield f"{phone.name} still shows {activity.name}, which has ended"
             unwanted = any(name == activity.name for name, _ in phone.app._unwanted)
-            if activity.running and activity.users and not unwanted and says != [activity.state]:
+            if activity.running and activity.wants(phone) and not unwanted and says != [activity.state]:
                 yield f"{phone.name} of {user} shows {says} of {activity.name}, not {activity.state}"
             if activity.running and any(at_ms != activity.state for at_ms in says):
                 yield f"{phone.name} of {user} shows {says} of {activity.name}; the newest is {activity.state}"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pycurl
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
@@ -115,6 +116,11 @@ def stand_between(outside: Outside) -> Iterator[None]:
                 outside.after("apns", "push", None, None)
             return answered
 
+    def request(self: Any, *said: Any, **more: Any) -> Any:
+        outside.before("apns", "request")
+        return outside.after("apns", "request", None, single(self, *said, **more))
+
+    single, httpx.Client.request = httpx.Client.request, request  # type: ignore[method-assign]
     client._make_api_call = make_api_call
     pycurl.CurlMulti = Multi
     try:
@@ -122,3 +128,4 @@ def stand_between(outside: Outside) -> Iterator[None]:
     finally:
         client._make_api_call = call
         pycurl.CurlMulti = multi
+        httpx.Client.request = single  # type: ignore[method-assign]

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.play.world import ACTIVITIES, STRANGER, USERS, World
+from tests.play.world import ACTIVITIES, PAGES, STRANGER, TEAM, USERS, World
 
 APNS_FAULTS = (
     "429 TooManyRequests",
@@ -27,6 +27,8 @@ APNS_FAULTS = (
     "taken reset",
 )
 
+CHANNELS = (None, "frequent", "latest")
+
 # What functions call, and so where they can die.
 _CALLS = (
     "dynamodb BatchGetItem",
@@ -39,6 +41,7 @@ _CALLS = (
     "sqs SendMessageBatch",
     "sqs ChangeMessageVisibility",
     "apns push",
+    "apns request",
 )
 POINTS = tuple(f"{moment} {call}" for call in _CALLS for moment in ("before", "after"))
 
@@ -61,6 +64,12 @@ def _network(world: World, phone: int, online: bool) -> None:
     (one.go_online if online else one.go_offline)()
 
 
+def _follow(world: World, phone: int, follows: bool) -> None:
+    one = world.phone(phone)
+    one.app.follows = [TEAM] if follows else []
+    _open_app(world, phone)
+
+
 def _change_user(world: World, phone: int, user: str | None) -> None:
     one = world.phone(phone)
     world.disturbed.add(one.name)
@@ -74,8 +83,15 @@ _activity, _phone, _call = st.sampled_from(ACTIVITIES), st.integers(0, 2), st.in
 
 ACTS: dict[str, tuple[Callable[..., object], tuple[st.SearchStrategy[Any], ...]]] = {
     "start": (
-        lambda world, activity, users, late_s: world.publish(activity, "start", users=users, late_s=late_s),
-        (_activity, st.sampled_from([USERS, USERS[:1], USERS[1:]]), st.sampled_from([0, 0, 20])),
+        lambda world, activity, to, channel, late_s: world.publish(
+            activity, "start", to=to, channel=channel, late_s=late_s
+        ),
+        (
+            _activity,
+            st.sampled_from([USERS, USERS[:1], USERS[1:], TEAM, TEAM]),
+            st.sampled_from(CHANNELS),
+            st.sampled_from([0, 0, 20]),
+        ),
     ),
     "update": (
         lambda world, activity, alert, late_s: world.publish(activity, "update", alert=alert, late_s=late_s),
@@ -91,6 +107,8 @@ ACTS: dict[str, tuple[Callable[..., object], tuple[st.SearchStrategy[Any], ...]]
     "redrive": (lambda world: world.redrive(), ()),
     "turn": (lambda world: world.turn(), ()),
     "turn twice": (lambda world: (world.turn(), world.turn()), ()),
+    "sweep": (lambda world: world.sweep(), ()),
+    "ten minutes": (lambda world: (world.advance(610), world.sweep()), ()),
     "advance": (lambda world, seconds: world.advance(seconds), (st.sampled_from([0.3, 1, 3, 8, 80]),)),
     "open app": (_open_app, (_phone,)),
     "rotate": (lambda world, phone, activity: world.phone(phone).rotate(activity), (_phone, _activity)),
@@ -98,10 +116,17 @@ ACTS: dict[str, tuple[Callable[..., object], tuple[st.SearchStrategy[Any], ...]]
     "swipe": (lambda world, phone, activity: world.phone(phone).swipe(activity), (_phone, _activity)),
     "network": (_network, (_phone, st.booleans())),
     "change user": (_change_user, (_phone, st.sampled_from([*USERS, STRANGER]))),
+    "follow": (_follow, (_phone, st.booleans())),
+    "deploy": (lambda world, page_rows: world.deploy(page_rows), (st.sampled_from(PAGES),)),
     "sign out": (_change_user, (_phone, st.none())),
     "apple": (
         lambda world, *how: world.apple(*how),
-        (st.sampled_from(APNS_FAULTS), st.integers(1, 4), st.integers(0, 2)),
+        (
+            st.sampled_from(APNS_FAULTS),
+            st.integers(1, 4),
+            st.integers(0, 2),
+            st.sampled_from(["push", "push", "broadcast", "broadcast", "channels"]),
+        ),
     ),
     "crash": (
         lambda world, moment, call: world.outside.crash_at(moment, call),
@@ -124,15 +149,17 @@ acts: st.SearchStrategy[Act] = st.sampled_from([*ACTS, *_OFTEN]).flatmap(
 plays = st.lists(acts, min_size=4, max_size=22)
 
 
-def play(begin: Callable[[], World], story: Sequence[Act]) -> World:
+def play(begin: Callable[[], World], story: Sequence[Act], *, page_rows: int = PAGES[0]) -> World:
     """
-    Play a story to its end.
+    Play a story to its end, at first with pages of this size.
 
     Raises:
         Broken: A promise was broken.
     """
     world = begin()
-    world.publish(ACTIVITIES[0], "start", users=USERS, late_s=0)
+    world.deploy(page_rows)
+    world.publish(ACTIVITIES[0], "start", to=USERS, late_s=0)
+    world.publish(ACTIVITIES[1], "start", to=TEAM, channel="frequent", late_s=0)
     for name, how in story:
         ACTS[name][0](world, *how)
         world.check()

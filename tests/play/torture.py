@@ -18,12 +18,13 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from onebox.stack import Stack
 from tests.play.outside import Outside
 from tests.play.story import APNS_FAULTS, POINTS, Act, play, plays
-from tests.play.world import World, playing
+from tests.play.world import PAGES, World, playing
 
 # A seed is good for so many plays.
 _PLAYS = 10
 
 KINDS = (
+    "a sweep",
     "a publish again",
     "a redrive",
     "a rotated key",
@@ -53,7 +54,7 @@ def of_seed(number: int, begin: Callable[[], World], ended: Callable[[World], No
     @settled(count)
     @given(plays)
     def stories(story: list[Act]) -> None:
-        ended(play(begin, story))
+        ended(play(begin, story, page_rows=PAGES[number % len(PAGES)]))
 
     stories()
 

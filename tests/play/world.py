@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import time_machine
 from moto.sqs.models import sqs_backends
 
-from onebox.apns.faults import Fault
+from lockstep.apns import Environment
+from onebox.apns.faults import Fault, Place
 from onebox.lambda_runtime import Function, FunctionError
 from onebox.phone import Phone
 from onebox.signing_key import LocalSigningKey
@@ -20,6 +22,13 @@ from tests.play.outside import Crash, Outside, stand_between
 
 USERS = ("ana", "ben")
 STRANGER = "eve"
+
+# Whose phones follow it.
+TEAM = "team-42"
+FOLLOWERS = ("ana", STRANGER)
+
+# How many rows a page may have: as deployed, and so few that three phones are a crowd, in slices of one phone each.
+PAGES = (1000, 2)
 ACTIVITIES = ("order-1", "order-2")
 
 # Monday, 3 January 2028, 12:00 UTC.
@@ -54,7 +63,16 @@ class World:
         [arn] = stack.aws.secret_arns.values()
         stack.aws.secrets.put_secret_value(SecretId=arn, SecretString=stack.signing_key.secret())
         self.activities = {name: Activity(name) for name in ACTIVITIES}
-        self.phones = [stack.phones.make(user, self_start=True) for user in (*USERS, STRANGER)]
+        self.phones = [
+            stack.phones.make(
+                user,
+                self_start=True,
+                follows=[TEAM] if user in FOLLOWERS else (),
+                os_version="17.5" if user == USERS[1] else "18.2",
+                environment=Environment.SANDBOX if user == STRANGER else Environment.PRODUCTION,
+            )
+            for user in (*USERS, STRANGER)
+        ]
         self._said: list[dict[str, Any]] = []
         # Whether Apple may have refused a push for good, or called a token dead.
         self.lossy = False
@@ -68,9 +86,16 @@ class World:
     # --- producers
 
     def publish(
-        self, activity: str, event: str, *, late_s: int, users: tuple[str, ...] = (), alert: bool = False
+        self,
+        activity: str,
+        event: str,
+        *,
+        late_s: int,
+        to: tuple[str, ...] | str = (),
+        channel: str | None = None,
+        alert: bool = False,
     ) -> None:
-        """Publish what was true so many seconds ago, a moment that no other publish has."""
+        """Publish what was true so many seconds ago, a moment that no other publish has; `to` users, or an audience."""
         # Two milliseconds, so that none of it is lost to fractions.
         self._move(0.002)
         at_ms = self.now_ms - 1 - late_s * 1000
@@ -83,10 +108,15 @@ class World:
             aps |= {"attributes-type": "OrderAttributes", "attributes": {}}
         if event == "start" or alert:
             aps["alert"] = {"title": "News", "body": str(at_ms)}
-        body = {"activity": activity, "aps": aps, "published_at_ms": at_ms} | (
-            {"to": {"users": list(users)}} if users else {}
-        )
-        self.activities[activity].said.append(Said(event, at_ms, users))
+        body: dict[str, Any] = {"activity": activity, "aps": aps, "published_at_ms": at_ms}
+        said = Said(event, at_ms)
+        if isinstance(to, str):
+            body["to"], said = {"audience": to}, Said(event, at_ms, audience=to, channel=channel)
+        elif to:
+            body["to"], said = {"users": list(to)}, Said(event, at_ms, users=to, channel=channel)
+        if channel:
+            body["channel"] = channel
+        self.activities[activity].said.append(said)
         self._said.append(body)
         self.stack.publish(body)
 
@@ -95,6 +125,12 @@ class World:
         if self._said:
             self.stack.publish(self._said[index % len(self._said)])
             self.events["a publish again"] += 1
+
+    def deploy(self, page_rows: int) -> None:
+        """Let the next push function take so many rows for a page; one that is at work finishes first."""
+        for push in (self.stack.functions["PushFunction"], self._spare):
+            if push.environment["PAGE_ROWS"] != str(page_rows):
+                push.restart(PAGE_ROWS=str(page_rows), SLICE_PHONES="10000" if page_rows > 2 else "1")
 
     # --- time and messages
 
@@ -114,6 +150,15 @@ class World:
                 self._bury(self.stack.functions["PushFunction"])
             self.stack.phones.wait()
         return handled
+
+    def sweep(self) -> None:
+        """Let the clock invoke the sweep."""
+        function = self.stack.functions["SweepFunction"]
+        try:
+            function.invoke({})
+        except Crash:
+            self._bury(function)
+        self.events["a sweep"] += 1
 
     def advance(self, seconds: float) -> None:
         """Let time pass, and what is due meanwhile happen, as far as one batch of each queue."""
@@ -154,10 +199,10 @@ class World:
             self.stack.queues.redrive(dead_letters, queue)
         self.events["a redrive"] += 1
 
-    def apple(self, kind: str, count: int, skip: int) -> None:
+    def apple(self, kind: str, count: int, skip: int, on: Place = "push") -> None:
         """Let Apple do wrong a few times."""
-        self.lossy |= kind.startswith(("400", "410", "413"))
-        fault = apns_fault(kind, count, skip)
+        self.lossy |= kind.startswith(("400", "410", "413")) and on != "channels"
+        fault = replace(apns_fault(kind, count, skip), on=on)
         self._faults.append((kind, fault))
         self.stack.apns.faults.add(fault)
 
@@ -193,6 +238,8 @@ class World:
         self.rest()
         self.redrive()
         self.rest()
+        self.sweep()
+        self.rest()
         self.check()
         if not self.lossy:
             self._fail(behind(list(self.activities.values()), self._undisturbed(), time.time()))
@@ -224,7 +271,7 @@ class World:
         for push in self.stack.apns.pushes:
             if push.status in (400, 410):
                 self._fail(iter([f"a token that was known dead was pushed: {push.status} {push.reason}"]))
-            if push.payload["aps"]["event"] == "update" and push.token not in allowed:
+            if push.payload["aps"]["event"] == "update" and push.channel is None and push.token not in allowed:
                 self._fail(iter(["a stranger's token was pushed"]))
 
     def check(self) -> None:
@@ -273,7 +320,7 @@ class World:
     def _bury(self, function: Function) -> None:
         with suppress(KeyError):
             function.names["sender"].close()
-        function._handler = None
+        function.restart()
 
 
 @contextmanager
@@ -285,7 +332,7 @@ def playing(stack: Stack, outside: Outside) -> Iterator[Callable[[], World]]:
         try:
             return answer(*request)
         except Crash:
-            stack.functions["RegisterFunction"]._handler = None
+            stack.functions["RegisterFunction"].restart()
             raise FunctionError("RegisterFunction died") from None
 
     stack.api._integration = integration
@@ -293,7 +340,7 @@ def playing(stack: Stack, outside: Outside) -> Iterator[Callable[[], World]]:
     stack.phones._errands._pool = ThreadPoolExecutor(1)
     with stand_between(outside), time_machine.travel(_BEGIN_S, tick=False) as clock:
         for function in stack.functions.values():
-            function._handler = None
+            function.restart()
 
         last: list[World] = []
 
@@ -301,7 +348,8 @@ def playing(stack: Stack, outside: Outside) -> Iterator[Callable[[], World]]:
             outside.calm()
             if last and last[-1].events["a rotated key"]:
                 # What it signs with is known no longer.
-                stack.functions["PushFunction"]._handler = None
+                stack.functions["PushFunction"].restart()
+                stack.functions["SweepFunction"].restart()
             stack.reset()
             clock.shift(3600)
             last[:] = [World(stack, outside, clock)]

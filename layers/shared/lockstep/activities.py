@@ -1,11 +1,14 @@
 """The activities table: the rows, and which activities name which users and audiences; `slice_items` knows the rest."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from lockstep.channels import from_text, to_text
+from lockstep.closing import look_at_s
 from lockstep.dynamodb import (
     Item,
     Value,
@@ -42,10 +45,15 @@ _NUMBERS = (
     "due_at_ms",
     "hour",
     "spent",
+    "broadcast_at_ms",
+    "repeats",
     "expires_at_s",
 )
 _REGISTERS = ("start", "guests", "state", "alert", "end")
 _FORMAT = 1
+
+# What `_sweep` may say.
+_SWEEPS = "0123456789abcdef"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,13 @@ class Activities:
         values: dict[str, Value] = {name: getattr(after, name) for name in _NUMBERS}
         values |= {"lowered": after.lowered, "sliced": after.sliced, "started": after.started, "v": _FORMAT}
         values |= {name: _from_register(register) for name, register in given.items()}
-        gone = [name for name in _REGISTERS if name not in given]
+        if after.channels:
+            values["channels"] = to_text(after.channels)
+        at_s = look_at_s(after)
+        if at_s:
+            # Rows without these are not in the index.
+            values |= {"sweep": _sweep(after.activity), "sweep_at_s": at_s}
+        gone = [name for name in (*_REGISTERS, "channels", "sweep", "sweep_at_s") if name not in values]
         compared: dict[str, Value] = {"now_s": now_s} if before is None else {"before": before.writes}
         absent = "attribute_not_exists(activity) OR #expires_at_s <= :now_s"
         try:
@@ -150,6 +164,20 @@ class Activities:
             return None
         return _to_row(answer["Attributes"])
 
+    def due_for_sweep(self, *, now_s: int) -> Iterator[str]:
+        """Name activities that the sweep has to look at, by an index that is eventually consistent."""
+        for sweep in _SWEEPS:
+            pages = query_pages(
+                self._client,
+                {
+                    "TableName": self._table,
+                    "IndexName": "BySweep",
+                    "KeyConditionExpression": "sweep = :sweep AND sweep_at_s <= :now_s",
+                    "ExpressionAttributeValues": arguments({"sweep": sweep, "now_s": now_s}),
+                },
+            )
+            yield from (text(item, "activity") or "" for page in pages for item in page)
+
     def want(self, activity: str, users: Iterable[str], audiences: Iterable[str] = (), *, now_s: int) -> None:
         """Note that a start of this activity names these users and audiences, so that phones' reports find it."""
         expires: dict[str, Value] = {"expires_at_s": now_s + ROW_LIFE_S, "v": _FORMAT}
@@ -180,6 +208,11 @@ class Activities:
         ]
 
 
+def _sweep(activity: str) -> str:
+    """Spread activities over the index's keys, so that none is hot."""
+    return hashlib.sha256(activity.encode()).hexdigest()[0]
+
+
 def _key(activity: str, part: str) -> Item:
     return to_item({"activity": activity, "part": part})
 
@@ -204,6 +237,7 @@ def _to_row(item: Item) -> Row:
         Registers(**registers),
         lowered=flag(item, "lowered") or False,
         sliced=flag(item, "sliced") or False,
+        channels=from_text(text(item, "channels")),
         started=text(item, "started") or "",
         **numbers,
     )

@@ -4,13 +4,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from lockstep.aws_faults import AWS_FAULTS
 from lockstep.commit import Committed, Committer, Contended
 from lockstep.deliver import Deliverer
 from lockstep.delivery import Delivery, Forgetting, read_body
 from lockstep.envelope import SqsRecord, open_envelope
 from lockstep.errors import InvalidInput, Misconfigured
 from lockstep.forgetting import forget
-from lockstep.jobs import AWS_FAULTS, Invocation, Job
+from lockstep.jobs import Invocation, Job
 from lockstep.merge import Effect
 from lockstep.plan import Plan
 from lockstep.publish import Publish, parse

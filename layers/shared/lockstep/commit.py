@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from lockstep.activities import Activities, Conflict
-from lockstep.delivery import Audience, Delivery
+from lockstep.delivery import SUBSCRIBING_MS, Audience, Delivery
 from lockstep.errors import LockstepError
 from lockstep.merge import Effect, advance, effect_of, merge
 from lockstep.pace import LOOK_AGAIN_MS, Pace, alert_is_under_way, is_due, stamp_due_ms
@@ -115,6 +115,8 @@ class Committer:
                 after = self._pace.claimed(row, now_ms)
             elif row.needs_stamp(now_ms // 1000):
                 after = row.stamped(now_ms // 1000)
+            if delivery.channels is not None:
+                after = replace(after, writes=row.writes + 1, broadcast_at_ms=now_ms)
             conflict = self._replace(row, after, now_ms)
             if conflict is None:
                 return after, _to_everyone(after) if delivery.begins else delivery
@@ -166,6 +168,9 @@ def _to_everyone(row: Row) -> Delivery:
 
 def _is_wanted(delivery: Delivery, row: Row) -> bool:
     """Say whether a queued delivery still has something to bring: others may have been quicker."""
+    if delivery.channels is not None:
+        said_ms = max(row.broadcast_at_ms, row.delivered_at_ms)
+        return bool(row.channels) and (delivery.since_ms is None or said_ms < delivery.since_ms + SUBSCRIBING_MS)
     if not delivery.whole:
         return True
     if delivery.begins:

@@ -1,9 +1,8 @@
 """
 Bring phones up to date with their activity's row.
 
-First the cards, then, under a lease, the starts. Row before phones, strongly consistent: register writes the phone
-before it queues a catch-up, so one of the two always sees the other. An audience that is too big for one function goes to
-the slice queue (`slicing`).
+First channels and cards, then, under a lease, starts. Row before phones, strongly consistent: register writes the phone
+before it queues a catch-up, so one of the two sees the other. What is too much for one function goes to slices (`slicing`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,9 +10,11 @@ from dataclasses import replace
 
 from lockstep.activities import Activities
 from lockstep.apns import Environment, Push
+from lockstep.aws_faults import AWS_FAULTS
+from lockstep.channel_keeping import ChannelKeeper
 from lockstep.delivery import Audience, Delivery
 from lockstep.handover import Handover
-from lockstep.jobs import AWS_FAULTS, HOPS_MAX, Invocation, Job
+from lockstep.jobs import HOPS_MAX, Invocation, Job
 from lockstep.pace import is_due
 from lockstep.phones import Card, Marker, StartToken
 from lockstep.plan import Plan, target_of
@@ -40,6 +41,7 @@ class Deliverer:
         slices: SliceItems,
         handover: Handover,
         starter: Starter,
+        channels: ChannelKeeper,
         queue: DeliveryQueue,
         sender: Sender,
         telemetry: Telemetry,
@@ -50,6 +52,7 @@ class Deliverer:
         self._tokens = tokens
         self._slices = slices
         self._starter = starter
+        self._channels = channels
         self._queue = queue
         self._handover = handover
         self._sender = sender
@@ -63,8 +66,9 @@ class Deliverer:
 
     def run(self, jobs: Iterable[Job], invocation: Invocation) -> None:
         """Carry out jobs; what became of each is in its `error`. Raises only for what no message is to blame for."""
-        by_plan = {job.plan: job for job in jobs}
-        todo = by_plan.values()
+        todo = list(jobs)
+        self._channels.attend(todo)
+        by_plan = {job.plan: job for job in todo}
         self._send(self._cards(todo, invocation), by_plan, invocation)
         self._send(self._starts(todo, invocation), by_plan, invocation)
         self._send((again for job in todo for again in job.settlement.elsewhere()), by_plan, invocation)
@@ -102,7 +106,8 @@ class Deliverer:
         if job.error is not None:
             raise job.error
         if not settlement.stopped_whole:
-            self._queue.send(settlement.retries())
+            again = self._channels.said_again(plan.row) if starts else []
+            self._queue.send([*settlement.retries(), *again])
         return settlement
 
     def _send(self, pushes: Iterable[tuple[Environment, Push]], jobs: dict[Plan, Job], invocation: Invocation) -> None:
@@ -118,7 +123,7 @@ class Deliverer:
 
     def _cards(self, jobs: Iterable[Job], invocation: Invocation) -> Iterator[tuple[Environment, Push]]:
         for job in jobs:
-            if job.delivery.audience is Audience.STARTS:
+            if job.delivery.audience is Audience.STARTS or job.error is not None:
                 continue
             try:
                 yield from self._cards_of(job, invocation)
@@ -205,6 +210,7 @@ class Deliverer:
         meant = self._starter.meant(row, delivery, job.followers)
         pushes = self._starter.pushes(job.plan, meant, [shown for page in self._pages(delivery) for shown in page])
         job.settlement.note_starts(pushes)
+        job.started = bool(pushes)
         for push in pushes:
             yield target_of(push).environment, push
 
@@ -221,8 +227,8 @@ class Deliverer:
             self._slices.release(job.delivery.activity, job.leased, invocation.id)
         if job.error is not None or job.settlement.stopped_whole:
             return
-        self._queue.send(job.settlement.retries())
         delivery, row = job.delivery, job.plan.row
+        self._queue.send([*job.settlement.retries(), *(self._channels.said_again(row) if job.started else ())])
         if delivery.whole:
             sent = row.revision if delivery.revision is None else min(row.revision, delivery.revision)
             cards = delivery.audience is not Audience.STARTS and job.cards_done and row.sent_revision < sent

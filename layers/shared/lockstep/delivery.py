@@ -1,14 +1,19 @@
 """The one message that asks for a delivery, and how long a retry waits."""
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lockstep.apns import Environment
 from lockstep.errors import InvalidInput
 from lockstep.json_values import Json, JsonObject, compact, parse
 
 _FORMAT = 1
 _RETRY_MAX_S = 900
+
+# By then a phone that was started on a channel is subscribed (a guess: Apple names no time).
+SUBSCRIBING_MS = 8_000
 
 
 class Audience(StrEnum):
@@ -28,6 +33,9 @@ class Delivery:
         first: Hash of the first phone of a range; empty for the whole audience.
         last: Hash of its last phone. A slice has its prefix in both.
         phones: Hashes of the only phones meant; None for a range. With phones it is a catch-up or a retry.
+        channels: The only environments whose channels are meant, and no phone; None for phones, and in a delivery to
+            everyone also for all channels.
+        since_ms: What is on them is said again for those who came by then; None where it is the first time, or a retry.
         from_revision: What these phones had at least, where an alert may still ring; None in a catch-up.
         revision: The oldest revision that earlier parts of this audience were brought to; None in the first part.
         attempt: 0, then one more with each retry.
@@ -39,10 +47,17 @@ class Delivery:
     first: str = ""
     last: str = ""
     phones: tuple[str, ...] | None = None
+    channels: tuple[Environment, ...] | None = None
+    since_ms: int | None = None
     from_revision: int | None = None
     revision: int | None = None
     attempt: int = 0
     hops: int = 0
+
+    @staticmethod
+    def on_channels(activity: str, environments: Iterable[Environment], *, since_ms: int | None = None) -> "Delivery":
+        """Make one to the subscribers of an activity's channels alone."""
+        return Delivery(activity, Audience.CARDS, phones=(), channels=tuple(environments), since_ms=since_ms)
 
     @property
     def whole(self) -> bool:
@@ -53,6 +68,11 @@ class Delivery:
     def is_slice(self) -> bool:
         """Whether it is for the phones whose hash begins with a prefix."""
         return self.phones is None and bool(self.last)
+
+    @property
+    def is_said_again(self) -> bool:
+        """Whether what is on the channels is said once more, for those who came late."""
+        return self.since_ms is not None
 
     @property
     def begins(self) -> bool:
@@ -68,6 +88,11 @@ class Delivery:
             body["last"] = self.last
         if self.phones is not None:
             body["phones"] = list(self.phones)
+        if self.channels is not None:
+            # No phones, too, so that the release before this one finds nothing to do.
+            body |= {"phones": [], "channels": [environment.value for environment in self.channels]}
+        if self.since_ms is not None:
+            body["since_ms"] = self.since_ms
         if self.from_revision is not None:
             body["from_revision"] = self.from_revision
         if self.revision is not None:
@@ -82,17 +107,17 @@ class Delivery:
         Raises:
             InvalidInput: Not a delivery.
         """
-        phones = body.get("phones")
-        from_revision, revision = body.get("from_revision"), body.get("revision")
-        if phones is not None and not isinstance(phones, list):
-            raise InvalidInput("phones", "must be a list")
+        phones, channels = _listed(body, "phones"), _listed(body, "channels")
+        from_revision, revision, since_ms = body.get("from_revision"), body.get("revision"), body.get("since_ms")
         try:
             return Delivery(
                 activity=str(body["activity"]),
                 audience=Audience(str(body["audience"])),
                 first=str(body.get("first", "")),
                 last=str(body.get("last", "")),
-                phones=None if phones is None else tuple(map(str, phones)),
+                phones=phones,
+                channels=None if channels is None else tuple(map(Environment, channels)),
+                since_ms=None if since_ms is None else _count(since_ms),
                 from_revision=None if from_revision is None else _count(from_revision),
                 revision=None if revision is None else _count(revision),
                 attempt=_count(body.get("attempt", 0)),
@@ -166,6 +191,13 @@ def waited_s(attempt: int) -> int:
 def _nominal_s(attempt: int) -> int:
     # Past some ten attempts the longest wait is reached, and no power of a stranger's number is taken.
     return min(1 << min(attempt, 10), _RETRY_MAX_S)
+
+
+def _listed(body: JsonObject, name: str) -> tuple[str, ...] | None:
+    value = body.get(name)
+    if value is not None and not isinstance(value, list):
+        raise InvalidInput(name, "must be a list")
+    return None if value is None else tuple(map(str, value))
 
 
 def _count(value: Json) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from lockstep.delivery import Audience
 from lockstep.followers import Followers
-from lockstep.jobs import PAGE_MAX, Job, parts_of
+from lockstep.jobs import Job, parts_of
 from lockstep.phones import Card, Marker
 from lockstep.queues import DeliveryQueue
 from lockstep.slice_items import SliceItems
@@ -12,7 +12,12 @@ from lockstep.tokens import Tokens
 
 
 class Handover:
-    """Looks at the first page of an audience; what is more goes to the slice queue, for good."""
+    """
+    Looks at the first page of an audience; what is more goes to the slice queue, for good.
+
+    Args:
+        page_rows: The size of a page, in rows of cards or followers.
+    """
 
     def __init__(
         self,
@@ -21,8 +26,10 @@ class Handover:
         slices: SliceItems,
         slice_queue: DeliveryQueue,
         *,
+        page_rows: int,
         now: Callable[[], float],
     ) -> None:
+        self._page_rows = page_rows
         self._tokens = tokens
         self._followers = followers
         self._slices = slices
@@ -34,7 +41,9 @@ class Handover:
         delivery, now_s = job.delivery, int(self._now())
         if job.plan.row.sliced or (delivery.audience is not Audience.CARDS and self.has_many_followers(job)):
             return None
-        page, more = self._tokens.page_of_activity(delivery.activity, now_s=now_s, first=delivery.first, limit=PAGE_MAX)
+        page, more = self._tokens.page_of_activity(
+            delivery.activity, now_s=now_s, first=delivery.first, limit=self._page_rows
+        )
         if more:
             return None
         return [page] if page else []
@@ -44,7 +53,7 @@ class Handover:
         name = job.plan.row.audience
         if name is None or not job.plan.may_start:
             return False
-        job.followers, more = self._followers.page(name, now_s=int(self._now()), limit=PAGE_MAX)
+        job.followers, more = self._followers.page(name, now_s=int(self._now()), limit=self._page_rows)
         return bool(more)
 
     def to_slices(self, job: Job) -> None:

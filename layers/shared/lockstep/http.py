@@ -7,10 +7,13 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
+from lockstep.apns import Environment
+from lockstep.channels import Channel, takes_channels
 from lockstep.errors import InvalidInput
 from lockstep.ids import is_id, is_user
-from lockstep.models import ActivityAnswer, ReportAnswer
+from lockstep.models import ActivityAnswer, ChannelAnswer, ReportAnswer
 from lockstep.payload import attributes_of
+from lockstep.phones import Phone
 from lockstep.row import Row
 
 # A report of the most cards and tokens that a phone may have is half as long.
@@ -100,13 +103,32 @@ def nothing() -> Response[str]:
     return Response(204)
 
 
-def report_answer(rows: Iterable[Row]) -> dict[str, Any]:
-    """Say what a phone should show: activities that have a state, or have ended."""
-    answers = [_activity(row) for row in rows if row.registers.state or row.registers.ended]
+def environment(value: str | None) -> Environment:
+    """Read an APNs environment of the query; raises InvalidInput."""
+    try:
+        return Environment(value or "")
+    except ValueError:
+        raise InvalidInput("environment", f"must be one of {', '.join(Environment)}") from None
+
+
+def channel_answer(channel: Channel) -> dict[str, Any]:
+    """Say which channel to subscribe to."""
+    return ChannelAnswer(channel=channel.id).model_dump()
+
+
+def report_answer(phone: Phone | None, rows: Iterable[Row], *, default_environment: Environment) -> dict[str, Any]:
+    """Say what a phone should show: activities that have a state, or have ended; and on which channel, if it can be on one."""
+    subscribes = phone is not None and takes_channels(phone.os_version)
+    where = (phone.environment if phone else None) or default_environment
+    answers = [
+        _activity(row, row.channel(where) if subscribes and row.registers.running else None)
+        for row in rows
+        if row.registers.state or row.registers.ended
+    ]
     return ReportAnswer(activities=answers).model_dump(exclude_none=True)
 
 
-def _activity(row: Row) -> ActivityAnswer:
+def _activity(row: Row, channel: Channel | None) -> ActivityAnswer:
     state = row.registers.state.value if row.registers.state else {}
     content_state, stale_date = state.get("content-state"), state.get("stale-date")
     return ActivityAnswer(
@@ -118,4 +140,5 @@ def _activity(row: Row) -> ActivityAnswer:
         timestamp=row.timestamp_s,
         stale_date=stale_date if isinstance(stale_date, int | float) else None,
         ended=row.registers.ended,
+        channel=channel.id if channel else None,
     )

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from lockstep.delivery import Delivery
 from lockstep.phones import Follower
 from lockstep.plan import Plan
@@ -11,14 +9,8 @@ from lockstep.settle import Settlement
 from lockstep.slice_items import Split
 from lockstep.slices import children
 
-# More of an audience than this is served in slices, so much at a time: as many rows of cards, or followers. A crash
-# repeats so many pushes at most.
-PAGE_MAX = 1000
-
 # An audience that needs more invocations than this is handed on by mistake.
 HOPS_MAX = 100
-
-AWS_FAULTS = (ClientError, BotoCoreError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +40,7 @@ class Job:
         leased: The slice whose lease is ours, for its starts; None if none is.
         followers: Of the name that its start names, if they are few.
         sliced: Whether it was handed to slices.
+        started: Whether a phone was started by it.
         error: Why it must be done again.
     """
 
@@ -59,6 +52,7 @@ class Job:
     leased: str | None = None
     followers: list[Follower] = field(default_factory=list)
     sliced: bool = False
+    started: bool = False
     error: Exception | None = None
 
     @property

@@ -43,6 +43,7 @@ def advance(stored: Row | None, activity: str, said: Registers, *, now_s: int) -
         revision=revision,
         urgent_revision=revision if shown and _is_urgent(before, merged, run) else before.urgent_revision,
         alert_revision=revision if shown and merged.alert != before.registers.alert else before.alert_revision,
+        repeats=before.repeats if merged.end == before.registers.end else 0,
         expires_at_s=now_s + ROW_LIFE_S,
     )
 

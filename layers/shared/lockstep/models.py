@@ -93,6 +93,13 @@ class ActivityAnswer(_Model):
     timestamp: int
     stale_date: float | int | None = None
     ended: bool
+    channel: str | None = None
+
+
+class ChannelAnswer(_Model):
+    """The channel that a card is to subscribe to, for `pushType: .channel(…)`."""
+
+    channel: str
 
 
 class ReportAnswer(_Model):

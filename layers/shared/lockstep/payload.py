@@ -11,15 +11,21 @@ from lockstep.row import Register, Row
 # Apple answers 413 PayloadTooLarge above this many UTF-8 bytes ("Sending notification requests to APNs").
 DEVICE_BODY_MAX_BYTES = 4096
 
+# The same of a broadcast ("Sending broadcast push notification requests to APNs").
+BROADCAST_BODY_MAX_BYTES = 5120
+
 # Without a dismissal-date the system keeps an ended card for up to four hours.
 DISMISSAL_S = 4 * 3600
 
 
-def start_body(row: Row) -> bytes | None:
+def start_body(row: Row, *, channel: str | None = None) -> bytes | None:
     """
     Make the push that starts a card; None where the row lacks a part without which Apple would show nothing.
 
     Attributes get `activity` and `run`, so that an app which a push woke knows which activity its card is.
+
+    Args:
+        channel: Id of the channel that the card is to be on, in place of a token of its own.
     """
     start, state, alert = row.registers.start, row.registers.state, row.registers.alert
     if start is None or state is None or alert is None or row.attributes_type is None:
@@ -32,8 +38,8 @@ def start_body(row: Row) -> bytes | None:
         "attributes": attributes_of(row),
         **_state(state),
         "alert": alert.value["alert"],
-        # Asks iOS 18 and later for an update token; older systems ignore it and give one anyway.
-        "input-push-token": 1,
+        # One of the two: a channel, or an update token (of iOS 18 and later; older systems ignore it and give one anyway).
+        **({"input-push-token": 1} if channel is None else {"input-push-channel": channel}),
     }
     return _body(aps)
 

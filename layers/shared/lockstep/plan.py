@@ -1,19 +1,22 @@
 """Which push, if any, brings a phone up to date with its activity's row: pure."""
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from lockstep.apns import Environment, Push
+from lockstep.bodies import Bodies
+from lockstep.channels import Broadcast, Channel, Storage, takes_channels
 from lockstep.delivery import Delivery
-from lockstep.json_values import compact
-from lockstep.payload import DEVICE_BODY_MAX_BYTES, end_body, late_dismissal_s, start_body, update_body
+from lockstep.payload import BROADCAST_BODY_MAX_BYTES, DEVICE_BODY_MAX_BYTES, start_body
 from lockstep.phones import Card, Marker, Phone, StartToken
 from lockstep.row import CARD_LIFE_S, Register, Row
 
 # A start that a phone gets later than this shows something that is over (a choice: Apple names no number).
 START_LIFE_S = 600
+
+# Apple keeps the most recent message of a channel for 8 hours at most.
+_STORED_S = 8 * 3600
 
 _OTHER = {Environment.PRODUCTION: Environment.SANDBOX, Environment.SANDBOX: Environment.PRODUCTION}
 
@@ -65,6 +68,16 @@ class Plan:
         self._default_environment = default_environment
         self._now_s = now_s
 
+    def of_row(self, row: Row) -> "Plan":
+        """Plan the same with the row as it is now."""
+        return Plan(
+            self.delivery,
+            row,
+            default_environment=self._default_environment,
+            now_s=self._now_s,
+            guests_required=self._guests_required,
+        )
+
     def of_card(self, card: Card, phone: Phone | None, marker: Marker | None) -> Push | None:
         """Bring a card up to date; None where it must not or need not hear."""
         if phone is None or phone.owner != card.owner or card.observed_at_ms < phone.cards_at_ms:
@@ -73,13 +86,13 @@ class Plan:
             return None
         if not self.row.is_of_run(card.run):
             told = self.delivery.from_revision is not None and self.delivery.from_revision >= self.row.run_revision
-            body = None if told else self._end_of_earlier_run
+            body = None if told else self._bodies.end_of_earlier_run
         elif self._shows_already(marker):
             body = None
         elif self.row.registers.ended:
-            body = self._late_end if self.delivery.from_revision is None else self._end
+            body = self._bodies.late_end if self.delivery.from_revision is None else self._bodies.end
         else:
-            body = self._update
+            body = self._bodies.update
         if body is None:
             return None
         return self._push(
@@ -92,13 +105,38 @@ class Plan:
             return None
         if self.row.audience is not None and self.row.audience not in phone.follows:
             return None
-        body = self._start
+        channel = self.row.channel(phone.environment or self._default_environment)
+        body = self._bodies.start(channel.id if channel is not None and takes_channels(phone.os_version) else None)
         if body is None or start_token.token is None or not self._allows(start_token.owner):
             return None
         marker = Marker(self.row.activity, phone.phone, start_token.owner, self.row.run, self.row.revision)
         priority = _said(self.row.registers.start) or 10
         expiration_s = int(self._now_s) + START_LIFE_S
         return self._push(start_token, start_token.token, phone, body, priority, expiration_s, marker)
+
+    def broadcasts(self) -> list[Broadcast]:
+        """Say once what is to be said to all who are on a channel: the end, on those of earlier runs."""
+        found = [self._broadcast(channel) for channel in self.row.channels if self._hears(channel)]
+        return [broadcast for broadcast in found if broadcast is not None]
+
+    def _hears(self, channel: Channel) -> bool:
+        wanted = self.delivery.channels
+        return channel.environment in wanted if wanted is not None else self.delivery.begins
+
+    def _broadcast(self, channel: Channel) -> Broadcast | None:
+        bodies = Bodies(self.row, rings=self._rings, max_bytes=BROADCAST_BODY_MAX_BYTES)
+        if channel.run != self.row.run:
+            body: bytes | None = bodies.end_of_earlier_run
+        else:
+            body = bodies.end if self.row.registers.ended else bodies.update
+        if body is None:
+            return None
+        # What is said again, for those who came late, is news to nobody else.
+        priority = 5 if self.delivery.is_said_again and not self.row.registers.ended else self._priority(None)
+        expiration_s = 0
+        if channel.storage is Storage.LATEST:
+            expiration_s = min(self._expiration_s, int(self._now_s) + _STORED_S)
+        return Broadcast(channel, body, priority, expiration_s)
 
     @property
     def is_lowered(self) -> bool:
@@ -122,7 +160,7 @@ class Plan:
     @property
     def may_start(self) -> bool:
         """Whether the row can be started by push at all."""
-        return self.row.registers.running and self._start is not None
+        return self.row.registers.running and self._bodies.start() is not None
 
     @property
     def oversized(self) -> bool:
@@ -154,15 +192,20 @@ class Plan:
             return False
         return marker.confirmed and (marker.run, marker.revision) == (self.row.run, self.row.revision)
 
-    def _priority(self, phone: Phone) -> int:
+    def _priority(self, phone: Phone | None) -> int:
         registers = self.row.registers
         if registers.ended:
-            return _said(registers.end) or 10
+            # What is said again is news to nobody.
+            return 5 if self.row.repeats else _said(registers.end) or 10
         if self.row.state_priority is not None:
             return self.row.state_priority
         if self._rings:
             return 10
-        return 5 if self.row.lowered or phone.frequent_updates is False else 10
+        return 5 if self.row.lowered or (phone is not None and phone.frequent_updates is False) else 10
+
+    @cached_property
+    def _bodies(self) -> Bodies:
+        return Bodies(self.row, rings=self._rings)
 
     @cached_property
     def _rings(self) -> bool:
@@ -184,35 +227,6 @@ class Plan:
     def _collapse_id(self) -> str:
         return collapse_id_of(self.row)
 
-    @cached_property
-    def _start(self) -> bytes | None:
-        body = start_body(self.row)
-        return body if body is not None and len(body) <= DEVICE_BODY_MAX_BYTES else None
-
-    @cached_property
-    def _update(self) -> bytes | None:
-        return _fitting(update_body(self.row, ring=ring) for ring in (self._rings, False))
-
-    @cached_property
-    def _end(self) -> bytes | None:
-        return _fitting([*(end_body(self.row, ring=ring) for ring in (self._rings, False)), self._bare_end])
-
-    @cached_property
-    def _late_end(self) -> bytes | None:
-        late = end_body(self.row, ring=False, dismissal_date_s=late_dismissal_s(self.row))
-        return _fitting([late, end_body(self.row, ring=False), self._bare_end])
-
-    @property
-    def _bare_end(self) -> bytes:
-        """Where end and state don't fit together, the card ends with what it shows."""
-        return compact({"aps": {"timestamp": self.row.timestamp_s, "event": "end"}}).encode()
-
-    @cached_property
-    def _end_of_earlier_run(self) -> bytes:
-        """The new run's state isn't the old card's: it ends with what it showed, and goes at once."""
-        stamp = self.row.timestamp_s
-        return compact({"aps": {"timestamp": stamp, "event": "end", "dismissal-date": stamp}}).encode()
-
 
 def collapse_id_of(row: Row) -> str:
     """Name the starts of a run, so that APNs keeps one of those that wait for a phone which is away."""
@@ -222,8 +236,3 @@ def collapse_id_of(row: Row) -> str:
 def _said(register: Register | None) -> int | None:
     priority = register.value.get("priority") if register else None
     return priority if isinstance(priority, int) else None
-
-
-def _fitting(bodies: Iterable[bytes | None]) -> bytes | None:
-    """Take the first body that Apple's limit lets through: an older alert may not fit beside a newer state."""
-    return next((body for body in bodies if body is not None and len(body) <= DEVICE_BODY_MAX_BYTES), None)

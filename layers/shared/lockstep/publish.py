@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lockstep import aps
+from lockstep.channels import Storage
 from lockstep.envelope import Message
 from lockstep.errors import InvalidInput
 from lockstep.ids import is_id, is_user
@@ -15,11 +16,12 @@ from lockstep.row import Register, Registers, Row, Version
 # The system ends a Live Activity after 8 hours: whatever is older has nothing left to change.
 MAX_AGE_MS = 8 * 3600 * 1000
 USERS_MAX = 100
-KEYS = frozenset({"activity", "aps", "to", "guests", "priority", "published_at_ms"})
+KEYS = frozenset({"activity", "aps", "to", "guests", "channel", "priority", "published_at_ms"})
 
 # Lengths of a stamp and a run in this century, for measuring a body before they are known.
 _TIMESTAMP_S = 4_000_000_000
 _RUN = 4_000_000_000_000
+_CHANNEL = "V+8UslywEfAAAOq9SbTrLg=="
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ def parse(message: Message, *, now_ms: int, guests_required: bool = False) -> Pu
     users, audience = _to(body.get("to"), parts.event)
     if users or audience:
         parts.require_for_start()
-    guests = _guests(body, parts.event, users)
+    storage = _channel(body, parts.event)
+    guests = _guests(body, parts.event, () if storage else users)
     if guests_required and guests is not None and guests["users"] is None:
         raise InvalidInput("guests", "are missing, and this stack requires them: who may follow?")
     priority = _priority(body.get("priority"))
@@ -81,7 +84,12 @@ def parse(message: Message, *, now_ms: int, guests_required: bool = False) -> Pu
         parts.event,
         version,
         Registers(
-            start=register(parts.start, users=list(users), **({"audience": audience} if audience else {})),
+            start=register(
+                parts.start,
+                users=list(users),
+                **({"audience": audience} if audience else {}),
+                **({"channel": storage.value} if storage else {}),
+            ),
             guests=None if guests is None else Register(version, guests),
             state=register(parts.state),
             alert=None if parts.alert is None else Register(version, {"alert": parts.alert}),
@@ -118,6 +126,21 @@ def _to(to: Json, event: str) -> tuple[tuple[str, ...], str | None]:
     return (), audience
 
 
+def _channel(body: Mapping[str, Json], event: str) -> Storage | None:
+    """Read whether a start asks for a channel. Whoever is on it hears it: nobody can be kept out."""
+    channel = body.get("channel")
+    if channel is None:
+        return None
+    if event != "start":
+        raise InvalidInput("channel", "goes with event start only")
+    if body.get("guests") is not None:
+        raise InvalidInput("channel", "reaches whoever subscribes: it can't go with guests")
+    try:
+        return Storage(str(channel))
+    except ValueError:
+        raise InvalidInput("channel", f"must be one of {', '.join(Storage)}") from None
+
+
 def _users(value: Json, name: str) -> tuple[str, ...]:
     if not isinstance(value, list) or len(value) > USERS_MAX:
         raise InvalidInput(name, f"must be a list of {USERS_MAX} users at most")
@@ -150,7 +173,7 @@ def _priority(priority: Json) -> JsonObject:
 def _check_size(publish: Publish, start: JsonObject | None) -> None:
     row = Row(publish.activity, publish.registers, run=_RUN, timestamp_s=_TIMESTAMP_S)
     bodies = {
-        "start": start_body(row) if start is not None else None,
+        "start": start_body(row, channel=_CHANNEL if row.storage else None) if start is not None else None,
         "update": update_body(row, ring=start is None and publish.registers.alert is not None),
         "end": end_body(row, ring=True) if publish.registers.end else None,
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lockstep.delivery import Delivery, Forgetting
 from lockstep.envelope import PUBLISHED_AT, SqsRecord
+from lockstep.json_values import JsonObject, compact
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -43,6 +44,18 @@ class DeliveryQueue:
             failed = self._client.send_message_batch(QueueUrl=self._url, Entries=entries).get("Failed")
             if failed:
                 raise OSError(f"SQS did not take a delivery: {failed[0].get('Code')}")
+
+
+class PublishQueue:
+    """The queue that services publish to."""
+
+    def __init__(self, client: "SQSClient", url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def send(self, publish: JsonObject) -> None:
+        """Publish something as a service would."""
+        self._client.send_message(QueueUrl=self._url, MessageBody=compact(publish))
 
 
 class SourceQueue:

@@ -1,7 +1,8 @@
 """
 The one table of APNs' reasons and what each asks for.
 
-Statuses and meanings are Apple's ("Handling notification responses from APNs"); remedies are ours.
+Statuses and meanings are Apple's ("Handling notification responses from APNs"; of broadcasts and channels "Handling error
+responses from APNs"); remedies are ours.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ class Remedy(Enum):
     NONE = "none"
     RETRY = "retry"
     FORGET_TOKEN = "forget the token"
+    FORGET_CHANNEL = "forget the channel"
     OTHER_ENVIRONMENT = "other environment"
     NEW_PROVIDER_TOKEN = "new provider token"
     REFUSE = "refuse"
@@ -80,7 +82,21 @@ REASONS: Mapping[str, Reason] = MappingProxyType(
         "TooManyRequests": Reason(429, "Too many requests were made consecutively to the same device token.", _RETRY),
         "InternalServerError": Reason(500, "An internal server error occurred.", _RETRY),
         "ServiceUnavailable": Reason(503, "The service is unavailable.", _RETRY),
+        # As Apple's table of broadcasts has it.
+        "Service Unavailable": Reason(503, "The service is unavailable.", _RETRY),
         "Shutdown": Reason(503, "The APNs server is shutting down.", _RETRY, reconnects=True),
+        # Broadcasts and channels.
+        "FeatureNotEnabled": Reason(400, "Broadcast is not enabled for the topic.", _STOP),
+        "MissingChannelId": Reason(400, "The apns-channel-id header is missing.", _REFUSE),
+        "BadChannelId": Reason(400, "The channel id is wrongly encoded or too long.", Remedy.FORGET_CHANNEL),
+        "ChannelNotRegistered": Reason(400, "The channel doesn't exist.", Remedy.FORGET_CHANNEL),
+        "BadRequestParams": Reason(400, "The request has an unknown attribute.", _REFUSE),
+        "BadRequestPayload": Reason(400, "The request is not the JSON that it should be.", _REFUSE),
+        "MissingPushType": Reason(400, "The push-type attribute is missing.", _REFUSE),
+        # Not Apple's; seen where message-storage-policy is absent or invalid.
+        "MissingChannelQueueSize": Reason(400, "The message storage policy is missing.", _REFUSE),
+        "CannotCreateChannelConfig": Reason(400, "The app has as many channels as it may have.", _REFUSE),
+        "TopicMismatch": Reason(403, "The bundle id in the path is not the token's.", _STOP),
     }
 )
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from lockstep import forgetting
 from lockstep.activities import Activities
 from lockstep.apns import Environment
+from lockstep.channels import Channel
 from lockstep.delivery import Audience, Delivery
 from lockstep.errors import Forbidden
 from lockstep.followers import Followers
@@ -49,18 +50,18 @@ class Registration:
         self._now = now
         self._guests_required = guests_required
 
-    def report(self, user: str, device: str, report: Report) -> list[Row]:
+    def report(self, user: str, device: str, report: Report) -> tuple[Phone | None, list[Row]]:
         """
         Store the phone's whole truth.
 
         Returns:
-            What the phone should show: the activities of its cards, and running ones whose start names the user or what
-            the phone follows.
+            The phone, None if it is not the user's; and what it should show: the activities of its cards, and running
+            ones whose start names the user or what the phone follows.
         """
         phone, now_ms = phone_of(device), self._now_ms()
         observed_at_ms = min(report.observed_at_ms, now_ms)
         if self._is_anothers(phone, user, observed_at_ms):
-            return []
+            return None, []
         of_cards = self._activities.get_many({card.activity for card in report.cards or []}, now_s=now_ms // 1000)
         known = [row for row in self._tokens.of_phone(phone, now_s=now_ms // 1000) if not isinstance(row, Phone)]
         cards = [
@@ -94,7 +95,7 @@ class Registration:
         )
         if owned is None:
             self._withdraw([*cards, *start_tokens, *followed])
-            return []
+            return None, []
         self._tidy(owned, known, [*cards, *start_tokens], report, observed_at_ms, now_ms)
 
         wanting = self._activities.wanting(user, owned.follows, now_s=now_ms // 1000)
@@ -119,7 +120,7 @@ class Registration:
             for activity, row in of_cards.items()
             if row.allows(user, guests_required=self._guests_required)
         }
-        return list((answered | {row.activity: row for row in wanting}).values())
+        return owned, list((answered | {row.activity: row for row in wanting}).values())
 
     def put_start_token(self, user: str, device: str, attributes_type: str, request: StartTokenRegistration) -> None:
         """Store a push-to-start token, and have the running activities started that want this user."""
@@ -172,6 +173,18 @@ class Registration:
             if dismissed:
                 self._note_gone(row, now_ms)
             self._tokens.delete(row, registered_by_ms=now_ms)
+
+    def channel(self, user: str, activity: str, environment: Environment) -> Channel | None:
+        """
+        Return the channel that apps subscribe to for an activity; None where it has none, or none runs.
+
+        Raises:
+            Forbidden: The activity's guests don't include the user.
+        """
+        row = self._activities.get(activity, now_s=self._now_ms() // 1000)
+        if row is not None and not row.allows(user, guests_required=self._guests_required):
+            raise Forbidden("activity", "does not have you among its guests")
+        return row.channel(environment) if row is not None and row.registers.running else None
 
     def sign_out(self, user: str, device: str, *, observed_at_ms: int | None = None) -> None:
         """Forget all of this phone, if it is the user's."""

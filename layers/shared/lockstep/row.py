@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
+from lockstep.apns import Environment
+from lockstep.channels import Channel, Storage
 from lockstep.json_values import JsonObject
 
 # A card lives 12 hours after its last sign of life (Apple: 8 hours active and 4 on the lock screen); the row a day more.
@@ -40,8 +42,8 @@ class Registers:
     The five parts of an activity, each set by the newest publish that carried it.
 
     Attributes:
-        start: `{"attributes-type"?, "attributes"?, "users": [...], "audience"?, "aps": {...}}`; "aps" holds keys we don't
-            know.
+        start: `{"attributes-type"?, "attributes"?, "users": [...], "audience"?, "channel"?, "aps": {...}}`; "aps" holds
+            keys we don't know.
         guests: `{"users": [...]}`, or `{"users": null}` where everyone may follow.
         state: `{"content-state", "stale-date"?, "relevance-score"?, "aps"}`.
         alert: `{"alert": {...}}`.
@@ -93,6 +95,9 @@ class Row:
         spent: How many silent updates of that hour set out.
         lowered: Whether they were too many to go out with priority 10.
         sliced: Whether the audience is too big for one function, and is served in slices.
+        channels: Those that were made for it, of this run, and of earlier ones that were not told their end yet.
+        broadcast_at_ms: When something last set out on them.
+        repeats: How often its end was said again.
         started: Version of the start register whose phones have all been started, as `ms/digest`; empty if none.
     """
 
@@ -115,6 +120,9 @@ class Row:
     spent: int = 0
     lowered: bool = False
     sliced: bool = False
+    channels: tuple[Channel, ...] = ()
+    broadcast_at_ms: int = 0
+    repeats: int = 0
     started: str = ""
     expires_at_s: int = 0
 
@@ -133,6 +141,16 @@ class Row:
     def names_somebody(self) -> bool:
         """Whether its start is to phones."""
         return bool(self.users) or self.audience is not None
+
+    @property
+    def storage(self) -> Storage | None:
+        """Which kind of channel its start asks for; None for no channel."""
+        value = self.registers.start.value.get("channel") if self.registers.start else None
+        return Storage(value) if value in tuple(Storage) else None
+
+    def channel(self, environment: Environment) -> Channel | None:
+        """Return the channel of this run in an environment."""
+        return next((one for one in self.channels if one.run == self.run and one.environment is environment), None)
 
     @property
     def attributes_type(self) -> str | None:

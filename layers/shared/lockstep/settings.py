@@ -88,12 +88,20 @@ def _kept(pem: str) -> str:
 class RegisterSettings:
     """Settings of register. `local_user` is None wherever API Gateway says who calls."""
 
-    VARIABLES: ClassVar = ("ACTIVITIES_TABLE", "TOKENS_TABLE", "DELIVERY_QUEUE_URL", "REQUIRE_GUESTS", "LOCAL_USER")
+    VARIABLES: ClassVar = (
+        "ACTIVITIES_TABLE",
+        "TOKENS_TABLE",
+        "DELIVERY_QUEUE_URL",
+        "REQUIRE_GUESTS",
+        "APNS_ENVIRONMENT",
+        "LOCAL_USER",
+    )
 
     activities_table: str
     tokens_table: str
     delivery_queue_url: str
     guests_required: bool
+    apns_environment: Environment
     local_user: str | None
 
     @classmethod
@@ -105,6 +113,7 @@ class RegisterSettings:
             tokens_table=variables.text("TOKENS_TABLE"),
             delivery_queue_url=variables.url("DELIVERY_QUEUE_URL"),
             guests_required=variables.flag("REQUIRE_GUESTS"),
+            apns_environment=variables.environment("APNS_ENVIRONMENT"),
             local_user=variables.local_user("LOCAL_USER"),
         )
 
@@ -127,9 +136,13 @@ class PushSettings:
         "BUNDLE_ID",
         "MIN_UPDATE_INTERVAL_S",
         "PRIORITY_BUDGET",
+        "PAGE_ROWS",
+        "SLICE_PHONES",
         "APNS_ENVIRONMENT",
         "APNS_PRODUCTION_URL",
         "APNS_SANDBOX_URL",
+        "APNS_PRODUCTION_CHANNELS_URL",
+        "APNS_SANDBOX_CHANNELS_URL",
         "APNS_CA_FILE",
     )
 
@@ -146,9 +159,13 @@ class PushSettings:
     guests_required: bool
     min_update_interval_s: int
     priority_budget: int
+    page_rows: int
+    slice_phones: int
     apns_environment: Environment
     apns_production_url: str
     apns_sandbox_url: str
+    apns_production_channels_url: str
+    apns_sandbox_channels_url: str
     apns_ca_file: str | None
 
     @classmethod
@@ -170,8 +187,55 @@ class PushSettings:
             # The template asks for a second at least; tests of other things don't wait for it.
             min_update_interval_s=variables.integer("MIN_UPDATE_INTERVAL_S", 0, 60),
             priority_budget=variables.integer("PRIORITY_BUDGET", 0, 100_000),
+            page_rows=variables.integer("PAGE_ROWS", 1, 10_000),
+            slice_phones=variables.integer("SLICE_PHONES", 1, 1_000_000),
             apns_environment=variables.environment("APNS_ENVIRONMENT"),
             apns_production_url=variables.url("APNS_PRODUCTION_URL"),
             apns_sandbox_url=variables.url("APNS_SANDBOX_URL"),
+            apns_production_channels_url=variables.url("APNS_PRODUCTION_CHANNELS_URL"),
+            apns_sandbox_channels_url=variables.url("APNS_SANDBOX_CHANNELS_URL"),
+            apns_ca_file=variables.ca_file("APNS_CA_FILE"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SweepSettings:
+    """Settings of sweep. `apns_ca_file` is None where certifi's roots are to be trusted."""
+
+    VARIABLES: ClassVar = (
+        "ACTIVITIES_TABLE",
+        "PUBLISH_QUEUE_URL",
+        "DELIVERY_QUEUE_URL",
+        "SIGNING_KEY_SECRET",
+        "BUNDLE_ID",
+        "SOLE_CHANNEL_OWNER",
+        "APNS_PRODUCTION_CHANNELS_URL",
+        "APNS_SANDBOX_CHANNELS_URL",
+        "APNS_CA_FILE",
+    )
+
+    activities_table: str
+    publish_queue_url: str
+    delivery_queue_url: str
+    signing_key_secret: str
+    bundle_id: str
+    sole_channel_owner: bool
+    apns_production_channels_url: str
+    apns_sandbox_channels_url: str
+    apns_ca_file: str | None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings; raises Misconfigured naming the variable that is missing or malformed."""
+        variables = _Variables(environ)
+        return cls(
+            activities_table=variables.text("ACTIVITIES_TABLE"),
+            publish_queue_url=variables.url("PUBLISH_QUEUE_URL"),
+            delivery_queue_url=variables.url("DELIVERY_QUEUE_URL"),
+            signing_key_secret=variables.text("SIGNING_KEY_SECRET"),
+            bundle_id=variables.bundle_id("BUNDLE_ID"),
+            sole_channel_owner=variables.flag("SOLE_CHANNEL_OWNER"),
+            apns_production_channels_url=variables.url("APNS_PRODUCTION_CHANNELS_URL"),
+            apns_sandbox_channels_url=variables.url("APNS_SANDBOX_CHANNELS_URL"),
             apns_ca_file=variables.ca_file("APNS_CA_FILE"),
         )

@@ -36,8 +36,14 @@ class Settlement:
         self._elsewhere: list[tuple[Environment, Push]] = []
         self._confirmed: list[Marker] = []
         self._not_taken: list[Marker] = []
+        self._retry_channels: dict[Environment, None] = {}
+        self._stopped_channels: dict[Environment, None] = {}
         self._settled = 0
         self.last_accepted_ms: int | None = None
+
+    def of_plan(self, plan: Plan) -> "Settlement":
+        """Keep the books of another plan of the same message."""
+        return Settlement(plan, self._tokens, self._telemetry, correlation_id=self._correlation_id, now=self._now)
 
     @property
     def stopped_whole(self) -> bool:
@@ -67,6 +73,38 @@ class Settlement:
                 self._rejected(push, target, outcome)
             case Unanswered():
                 self._unanswered(target, outcome)
+
+    def settle_broadcast(self, environment: Environment, outcome: Outcome) -> None:
+        """Count what became of a broadcast, and note whether it must be said again."""
+        if isinstance(outcome, Accepted):
+            self._settled += 1
+            self.last_accepted_ms = int(self._now() * 1000)
+            self._telemetry.count(Count.SENT)
+            self._telemetry.count(Count.ACCEPTED)
+            return
+        status, reason = None, ""
+        if isinstance(outcome, Rejected):
+            status, reason = outcome.status, outcome.reason
+            self._telemetry.count(Count.SENT)
+            self._telemetry.rejected(reason)
+        else:
+            reason = outcome.why
+        self._telemetry.log.warning(
+            "broadcast",
+            correlation_id=self._correlation_id,
+            activity=self._plan.row.activity,
+            outcome="unanswered" if status is None else "rejected",
+            reason=reason,
+            status=status,
+            environment=environment.value,
+        )
+        if outcome.remedy in (Remedy.STOP_AND_ALARM, Remedy.NEW_PROVIDER_TOKEN):
+            self._stopped_by[environment] = reason
+            self._stopped_channels[environment] = None
+            return
+        self._settled += 1
+        if outcome.remedy is Remedy.RETRY:
+            self._retry_channels[environment] = None
 
     def elsewhere(self) -> Iterator[tuple[Environment, Push]]:
         """Yield, once, the pushes to try in the other environment, for phones that didn't say which is theirs."""
@@ -101,6 +139,18 @@ class Settlement:
             messages += [(part, retry_delay_s(delivery.attempt)) for part in _split(again, phones)]
         for audience, phones in self._stopped.items():
             messages += [(part, STOPPED_DELAY_S) for part in _split(replace(delivery, audience=audience), phones)]
+        return messages + self._channel_retries()
+
+    def _channel_retries(self) -> list[tuple[Delivery, int]]:
+        delivery = self._plan.delivery
+        again = replace(delivery, audience=Audience.CARDS, first="", last="", phones=(), since_ms=None)
+        messages: list[tuple[Delivery, int]] = []
+        if self._retry_channels and self._in_time(Audience.CARDS):
+            self._telemetry.count(Count.RETRIED)
+            later = replace(again, channels=tuple(self._retry_channels), attempt=delivery.attempt + 1)
+            messages.append((later, retry_delay_s(delivery.attempt)))
+        if self._stopped_channels:
+            messages.append((replace(again, channels=tuple(self._stopped_channels)), STOPPED_DELAY_S))
         return messages
 
     def _accepted(self, target: Target) -> None:

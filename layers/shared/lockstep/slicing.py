@@ -12,7 +12,7 @@ from lockstep.commit import Committer
 from lockstep.deliver import Deliverer
 from lockstep.delivery import Delivery
 from lockstep.followers import Followers
-from lockstep.jobs import HOPS_MAX, PAGE_MAX, Invocation, parts_of, seconds
+from lockstep.jobs import HOPS_MAX, Invocation, parts_of, seconds
 from lockstep.phones import Card, Follower, Marker
 from lockstep.plan import Plan
 from lockstep.queues import DeliveryQueue
@@ -22,9 +22,6 @@ from lockstep.slice_items import Held, SliceItems, Split
 from lockstep.slices import Slice, estimate
 from lockstep.starting import Starter
 from lockstep.tokens import Tokens
-
-# A slice that has more phones than this, by estimate, is split: some seconds of one function's work.
-SLICE_MAX = 10_000
 
 # How soon a slice is looked at again whose stamp would be ahead of the clock.
 _AGAIN_S = 2
@@ -54,7 +51,13 @@ class Part:
 
 
 class Slicer:
-    """Carries out the deliveries of the slice queue."""
+    """
+    Carries out the deliveries of the slice queue.
+
+    Args:
+        page_rows: How many rows of cards, or followers, are served at a time. A crash repeats so many pushes at most.
+        slice_phones: A slice that has more phones, by estimate, is split.
+    """
 
     def __init__(
         self,
@@ -66,9 +69,13 @@ class Slicer:
         starter: Starter,
         deliverer: Deliverer,
         *,
+        page_rows: int,
+        slice_phones: int,
         plan: Callable[[Delivery, Row], Plan],
         now: Callable[[], float],
     ) -> None:
+        self._page_rows = page_rows
+        self._slice_phones = slice_phones
         self._committer = committer
         self._tokens = tokens
         self._followers = followers
@@ -134,7 +141,7 @@ class Slicer:
             plan = self._plan(replace(delivery, from_revision=one.served), row)
             starts = plan.may_start and row.names_somebody and one.started != row.start_version
             part = self._next(one, row, starts=starts)
-            if one.may_split and _size(one, part) > SLICE_MAX:
+            if one.may_split and _size(one, part) > self._slice_phones:
                 split = self._slices.split(
                     delivery.activity, one.prefix, served=one.served, born=row.first_run, now_s=int(self._now())
                 )
@@ -156,11 +163,13 @@ class Slicer:
         # Every row of the cursor's phone comes before this, every row of the next after it.
         first = f"{one.cursor}~" if one.cursor else one.prefix
         end = until if until != one.prefix else ""
-        shown, last = self._tokens.page_of_activity(row.activity, now_s=now_s, first=first, last=until, limit=PAGE_MAX)
+        shown, last = self._tokens.page_of_activity(
+            row.activity, now_s=now_s, first=first, last=until, limit=self._page_rows
+        )
         followers: list[Follower] = []
         if starts and row.audience is not None:
             followers, last_follower = self._followers.page(
-                row.audience, now_s=now_s, first=first, last=last or until, limit=PAGE_MAX
+                row.audience, now_s=now_s, first=first, last=last or until, limit=self._page_rows
             )
             if last_follower:
                 last = last_follower

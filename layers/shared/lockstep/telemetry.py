@@ -6,6 +6,8 @@ from enum import StrEnum
 from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
+from lockstep.apns import Environment
+
 
 class Count(StrEnum):
     """Metrics that count, by their CloudWatch names."""
@@ -20,6 +22,10 @@ class Count(StrEnum):
     PRIORITY_LOWERED = "PriorityLowered"
     FROM_THE_FUTURE = "PublishedInTheFuture"
     KEY_UNUSABLE = "SigningKeyUnusable"
+    CLOSED = "ClosedAfterEightHours"
+    ENDS_REPEATED = "EndsRepeated"
+    CHANNELS_DELETED = "ChannelsDeleted"
+    CHANNELS_OF_OTHERS = "ChannelsOfOthers"
 
 
 class Telemetry:
@@ -42,6 +48,13 @@ class Telemetry:
     def accepted_after(self, duration_ms: int) -> None:
         """Note how long a publish took until APNs had accepted the last of its pushes."""
         self._metrics.add_metric(name="PublishToAcceptance", unit=MetricUnit.Milliseconds, value=max(0, duration_ms))
+
+    def channels(self, environment: Environment, count: int) -> None:
+        """Note how many channels the app has; Apple's limit is 10,000 in each environment."""
+        with single_metric(
+            name="Channels", unit=MetricUnit.Count, value=count, namespace=self._metrics.namespace
+        ) as metric:
+            metric.add_dimension(name="environment", value=environment.value)
 
     def flush(self) -> None:
         """Hand over what was counted since the last time."""

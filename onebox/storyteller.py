@@ -1,0 +1,57 @@
+"""What every story of the demo is made of: phones that register, publishes, and lock screens that must show them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from onebox.expect import wait
+from onebox.phone import Phone
+from onebox.stack import Stack
+from onebox.timeline import Timeline
+
+
+class Storyteller:
+    """
+    Tells a story about one activity.
+
+    Args:
+        within_s: How long anything may take.
+    """
+
+    def __init__(self, stack: Stack, timeline: Timeline, activity: str, within_s: float) -> None:
+        self.activity = activity
+        self._stack = stack
+        self._tell = timeline
+        self._within_s = within_s
+
+    def play(self) -> None:
+        """
+        Play all of it.
+
+        Raises:
+            Failed: It went otherwise than it should.
+        """
+        raise NotImplementedError
+
+    def _registers(self, name: str, **settings: Any) -> Phone:
+        phone = self._stack.phones.of(name, **settings)
+        self._tell.happens(name, "opens the app, which reports the phone and its start token")
+        self._wait(f"{name}'s phone registers", lambda: self._stack.phones.are_idle)
+        return phone
+
+    def _publish(self, aps: Mapping[str, Any], **beside: Any) -> None:
+        self._tell.publish(aps)
+        self._stack.publish({"activity": self.activity, "aps": dict(aps), **beside})
+
+    def _update(self, phones: Sequence[Phone], state: Mapping[str, Any], **beside: Any) -> None:
+        self._publish({"event": "update", "content-state": dict(state), **beside})
+        self._all_show(phones, state)
+
+    def _all_show(self, phones: Sequence[Phone], state: Mapping[str, Any]) -> None:
+        names = ", ".join(phone.name for phone in phones)
+        self._wait(
+            f"the phones of {names} show {dict(state)}", lambda: all(p.shows(self.activity) == state for p in phones)
+        )
+        self._tell.catch_up()
+
+    def _wait(self, what: str, condition: Callable[[], bool]) -> None:
+        wait(what, condition, within_s=self._within_s)
