@@ -12,7 +12,7 @@ import pytest
 from bench.stadium.crowd import Crowd, Fan
 from bench.stadium.judge import Judge
 from bench.stadium.ledger import Entry, Ledger, Reader
-from bench.stadium.repeats import CAUGHT_UP, CRASHED, LOST, RETRIED, UNEXPLAINED
+from bench.stadium.repeats import CAUGHT_UP, CRASHED, LATE_ALERT, LOST, RETRIED, UNEXPLAINED
 from lockstep.apns import Environment
 from onebox.queues import QueuedMessage
 
@@ -63,10 +63,11 @@ def took(
     fault: str = "",
     stamp_s: int | None = None,
     connection: int = 1,
+    alert: int = -1,
 ) -> Entry:
     event = "start" if token.startswith("start") else "update"
     stamp_s = state if stamp_s is None else stamp_s
-    return Entry(at_ms, token, status, "", fault, connection, event, state, stamp_s, 1, rings=False)
+    return Entry(at_ms, token, status, "", fault, connection, event, state, stamp_s, 1, alert)
 
 
 GOOD = [took(1, "start-0", 0), took(2, "card-0", 1), took(3, "card-0", LAST)]
@@ -153,6 +154,16 @@ def test_a_repeat_is_put_down_to_what_explains_it() -> None:
         UNEXPLAINED: 1
     }
     assert causes([*GOOD[:2], took(2, "card-0", 1, status=429), GOOD[2], again]) == {RETRIED: 1}
+
+
+def test_an_alert_that_came_late_rings_with_a_state_that_was_there_and_never_twice() -> None:
+    late = took(9, "card-0", LAST, alert=1)
+
+    assert causes([*GOOD, late]) == {LATE_ALERT: 1}
+    assert causes([*GOOD, late, took(10, "card-0", LAST, alert=1)]) == {
+        LATE_ALERT: 1,
+        f"{UNEXPLAINED}, and it rang again": 1,
+    }
 
 
 def test_a_repeat_after_a_token_was_told_late_is_a_catch_up_s() -> None:

@@ -166,7 +166,7 @@ class Crowd:
 
     def open_app(self, fan: Fan) -> None:
         """Report; where the answer says that an activity runs which no push started here, start it and say so."""
-        rows = self._registration.report(fan.owner, fan.device, _report(fan))
+        _, rows = self._registration.report(fan.owner, fan.device, _report(fan))
         for row in rows:
             if row.activity == ACTIVITY and not fan.told_ms:
                 fan.started_itself = (_state_of(row), row.timestamp_s)

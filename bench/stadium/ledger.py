@@ -35,7 +35,7 @@ class Entry:
         fault: What struck it; empty if nothing did.
         state: Which state it carried; -1 if none.
         stamp_s: The `timestamp` of its aps.
-        rings: Whether an update carried an alert.
+        alert: With which state the alert of an update was published; -1 if it carried none.
     """
 
     at_ms: int
@@ -48,19 +48,17 @@ class Entry:
     state: int
     stamp_s: int
     run: int
-    rings: bool
+    alert: int
 
     def to_line(self) -> str:
         """Write it, a word a part."""
         words = (self.at_ms, self.token, self.status or 0, self.reason or "-", self.fault or "-", self.connection)
-        return (
-            " ".join(map(str, (*words, self.event or "-", self.state, self.stamp_s, self.run, int(self.rings)))) + "\n"
-        )
+        return " ".join(map(str, (*words, self.event or "-", self.state, self.stamp_s, self.run, self.alert))) + "\n"
 
     @staticmethod
     def of(line: str) -> "Entry":
         """Read it."""
-        at_ms, token, status, reason, fault, connection, event, state, stamp_s, run, rings = line.split()
+        at_ms, token, status, reason, fault, connection, event, state, stamp_s, run, alert = line.split()
         return Entry(
             int(at_ms),
             token,
@@ -72,7 +70,7 @@ class Entry:
             int(state),
             int(stamp_s),
             int(run),
-            rings == "1",
+            int(alert),
         )
 
 
@@ -149,5 +147,5 @@ def _entry(push: ReceivedPush) -> Entry:
         int(aps.get("content-state", {}).get("state", -1)),
         int(aps.get("timestamp", 0)),
         int(aps.get("attributes", {}).get("run", 0)),
-        aps.get("event") == "update" and "alert" in aps,
+        int(aps["alert"]["body"]) if aps.get("event") == "update" and "alert" in aps else -1,
     )

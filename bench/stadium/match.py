@@ -80,7 +80,7 @@ class Match:
             self._crowd.remove_app(fan)
         self._doom()
         start = {"event": "start", "attributes-type": ATTRIBUTES_TYPE, "attributes": {"stadium": "Uno"}}
-        self._publish({**start, "alert": {"title": "Kick-off"}}, to={"audience": TEAM})
+        self._publish({**start, "alert": {"title": "Kick-off", "body": "0"}}, to={"audience": TEAM})
         # What can't work: without a state.
         self._queues.send("PublishQueue", {"activity": ACTIVITY, "aps": {"event": "update"}})
         for _ in self._until_quiet():
@@ -106,7 +106,7 @@ class Match:
             self._doom()
             if n in (3, 7):
                 self._functions.doom(self._dice, slices=False, pushes=0)
-            alert = {"alert": {"title": "Goal"}} if n % 3 == 1 else {}
+            alert = {"alert": {"title": "Goal", "body": str(n + 1)}} if n % 3 == 1 else {}
             self._publish({"event": "update", **alert})
         for _ in self._until_quiet():
             pass

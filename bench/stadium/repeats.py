@@ -12,6 +12,7 @@ _LOSSES = ("lost_answer", "rst_stream", "reset", "goaway")
 
 LOST, CRASHED = "an answer was lost", "a function died"
 RETRIED, CAUGHT_UP = "a retry met a newer state's pass", "a catch-up met a pass"
+LATE_ALERT = "an alert came after a newer state"
 UNEXPLAINED = "unexplained"
 
 
@@ -40,17 +41,20 @@ class Circumstances:
                 broken.add(one.connection)
         return Circumstances(frozenset(broken), last_ms, crashed_ms)
 
-    def why(self, fan: Fan, first: Entry, again: Entry, between: Iterable[Entry]) -> str:
+    def why(self, fan: Fan, firsts: Sequence[Entry], again: Entry, between: Sequence[Entry]) -> str:
         """
         Say why a phone was sent a state again.
 
         Args:
-            between: What else it was sent until then.
+            firsts: What brought it the state before.
+            between: What it was sent until then, this included.
         """
-        if first.fault in _LOSSES or first.connection in self.broken:
+        if any(first.fault in _LOSSES or first.connection in self.broken for first in firsts):
             return LOST
-        if any(first.at_ms <= at_ms <= again.at_ms for at_ms in self._deaths_on(first.connection)):
+        if any(first.at_ms <= at_ms <= again.at_ms for first in firsts for at_ms in self._deaths_on(first.connection)):
             return CRASHED
+        if again.alert >= 0 and again.alert not in {one.alert for one in between if one is not again}:
+            return LATE_ALERT
         if any(one.status != 200 or one.fault for one in between):
             return RETRIED
         if any(at_ms <= again.at_ms for at_ms in list(fan.told_ms.values())[1:]) or fan.late:
@@ -66,15 +70,15 @@ def repeats(of_fan: dict[int, list[tuple[Fan, Entry]]], around: Circumstances) -
     """Count the pushes that brought a phone a state it had been sent before, by cause."""
     causes: Counter[str] = Counter()
     for sent in of_fan.values():
-        firsts: dict[int, Entry] = {}
+        firsts: dict[int, list[Entry]] = {}
         before: list[Entry] = []
         for fan, one in sent:
             before.append(one)
             if one.status != 200:
                 continue
-            first = firsts.setdefault(one.state, one)
-            if first is not one:
-                why = around.why(fan, first, one, before)
-                causes[f"{why}, and it rang again" if first.rings and one.rings else why] += 1
-                firsts[one.state] = one
+            if had := firsts.get(one.state):
+                why = around.why(fan, had, one, before)
+                again = one.alert >= 0 and one.alert in {first.alert for first in had}
+                causes[f"{why}, and it rang again" if again else why] += 1
+            firsts.setdefault(one.state, []).append(one)
     return causes
