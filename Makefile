@@ -10,6 +10,8 @@ BUILD_DIR ?= .aws-sam/build
 # Where onebox runs the functions: process (its own), or sam (containers of the Lambda runtime; needs Docker).
 FUNCTIONS ?= process
 DURATION_S ?= 60
+TOKENS ?= 100000
+PHONES ?= 30156
 
 PYTHON ?= $(shell command -v python3.13 || command -v python3)
 DEV := .venv/dev.stamp
@@ -21,7 +23,7 @@ SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/$(SAM_HOME)" PATH=
 SAM_CLI := $(SAM_QUIET) .venv/sam/bin/sam
 ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 
-.PHONY: help demo up sam-local test check format build key redrive torture mutants throughput pins openapi clean
+.PHONY: help demo up sam-local test check format build key redrive torture mutants throughput bench-fanout stadium pins openapi clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -78,6 +80,12 @@ mutants: $(DEV) ## Break the product on purpose, and see that the tests notice (
 
 throughput: $(DEV) ## Measure what a push costs the whole push function (needs nghttpd; two minutes)
 	@PYTHONPATH=layers/shared .venv/bin/python -m bench.throughput
+
+bench-fanout: $(DEV) ## Update 100,000 cards, by one function and by four (TOKENS=100000; needs nghttpd; six minutes)
+	@PYTHONPATH=layers/shared .venv/bin/python -m bench.fanout --tokens $(TOKENS)
+
+stadium: $(DEV) ## Start an activity for 30,156 followers and update it ten times while much goes wrong (PHONES=30156)
+	@PYTHONPATH=layers/shared .venv/bin/python -m bench.stadium --phones $(PHONES)
 
 openapi: $(DEV) ## Write docs/openapi.json anew from the code
 	PYTHONPATH=layers/shared .venv/bin/python -m docs.openapi > /dev/null

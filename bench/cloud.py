@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.kept_alive import kept_alive
+from bench.quick_moto import fill
 from bench.worker import MeasurementFailed
 from lockstep.activities import Activities
 from lockstep.apns import Environment, Push
 from lockstep.delivery import Audience, Delivery
-from lockstep.dynamodb import Item, to_item, write_batch
+from lockstep.dynamodb import Item, to_item
 from lockstep.ids import phone_of
 from lockstep.phones import Card, Phone
 from lockstep.plan import Plan
@@ -21,9 +22,11 @@ from lockstep.token_items import card_key, phone_key
 from lockstep.tokens import Tokens
 from onebox import ROOT
 from onebox.aws import ENVIRONMENT, REGION, LocalAws
+from onebox.event_source import EventSource
+from onebox.lambda_runtime import Invocable
 from onebox.signing_key import LocalSigningKey
 from onebox.stack import PARAMETERS, running
-from onebox.template import FunctionSpec, Template
+from onebox.template import FunctionSpec, QueueSource, Template
 
 PUSH = "PushFunction"
 PUBLISH_QUEUE = "PublishQueue"
@@ -38,7 +41,8 @@ class Cloud:
         url: Where AWS is to the function.
         push: The push function, as the template says it.
         variables: Its environment, which still leads to Apple's hosts.
-        publish_queue_arn: Where its messages come from.
+        sources: What feeds it, by queue.
+        arns: Of these queues.
     """
 
     aws: LocalAws
@@ -46,13 +50,29 @@ class Cloud:
     key: LocalSigningKey
     push: FunctionSpec
     variables: Mapping[str, str | int]
-    publish_queue_arn: str
+    sources: Mapping[str, QueueSource]
+    arns: Mapping[str, str]
 
-    def environment(self, *, apns_url: str, ca_file: str) -> dict[str, str | None]:
+    def environment(self, *, apns_url: str, ca_file: str, sandbox_url: str | None = None) -> dict[str, str | None]:
         """Return what push's process needs, with this APNs in place of Apple's."""
         here = {"AWS_ENDPOINT_URL": self.url, "APNS_PRODUCTION_URL": apns_url, "APNS_CA_FILE": ca_file}
+        if sandbox_url is not None:
+            here["APNS_SANDBOX_URL"] = sandbox_url
         runtime = {"AWS_SAM_LOCAL": "true", "AWS_LAMBDA_FUNCTION_NAME": PUSH}
         return {**ENVIRONMENT, **runtime, **{name: str(value) for name, value in self.variables.items()}, **here}
+
+    def source(self, queue: str, function: Invocable) -> EventSource:
+        """Feed a function from a queue, as the template says."""
+        said = self.sources[queue]
+        return EventSource(
+            self.aws.sqs,
+            self.aws.queues[queue],
+            function,
+            queue_arn=self.arns[queue],
+            batch_size=said.batch_size,
+            reports_failures=said.reports_failures,
+            region=REGION,
+        )
 
     def publish(self, activities: Sequence[str], minutes: int) -> dict[str, Any]:
         """Make the event of an update to each activity, as SQS would hand it over now."""
@@ -66,7 +86,7 @@ class Cloud:
                     "attributes": {"SentTimestamp": str(sent_at_ms), "ApproximateReceiveCount": "1"},
                     "messageAttributes": {},
                     "eventSource": "aws:sqs",
-                    "eventSourceARN": self.publish_queue_arn,
+                    "eventSourceARN": self.arns[PUBLISH_QUEUE],
                     "awsRegion": REGION,
                 }
                 for i, activity in enumerate(activities)
@@ -104,7 +124,7 @@ class Cloud:
             own = to_item({"device_key": one.phone, "owner": one.owner})
             named = to_item({"activity": one.activity, "card": one.card, "token": one.token})
             items += [{**phone, **own, **phone_key(one.phone)}, {**card, **own, **named, **card_key(one)}]
-        write_batch(client, table, [{"PutRequest": {"Item": item}} for item in items])
+        fill(table, items)
 
 
 def cards_of(activity: str, count: int) -> list[Card]:
@@ -136,15 +156,17 @@ def deployed() -> Iterator[Cloud]:
     """Run moto in this process, with the template in it."""
     template, aws, key = Template.load(ROOT / "template.yaml", region=REGION), LocalAws(), LocalSigningKey.fresh()
     [push] = [spec for spec in template.functions if spec.logical_id == PUSH]
+    sources = {source.queue: source for source in template.queue_sources()}
     with running(aws):
         resolved = aws.deploy(
             template,
             parameters=PARAMETERS,
             secret=key.secret(),
-            expressions={"variables": push.environment, "arn": {"Fn::GetAtt": [PUBLISH_QUEUE, "Arn"]}},
+            expressions={"variables": push.environment}
+            | {source.queue: {"Fn::GetAtt": [source.queue, "Arn"]} for source in sources.values()},
         )
         with kept_alive(aws.url) as url:
-            yield Cloud(aws, url, key, push, resolved["variables"], resolved["arn"])
+            yield Cloud(aws, url, key, push, resolved["variables"], sources, {name: resolved[name] for name in sources})
 
 
 def _update(activity: str, minutes: int) -> dict[str, Any]:

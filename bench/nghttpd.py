@@ -63,7 +63,7 @@ class Nghttpd:
     def __enter__(self) -> Self:
         """Start it, and wait until it listens."""
         for _ in range(_TRIES):
-            port = _free_port()
+            port = free_port()
             command = [
                 self._program,
                 "-a",
@@ -89,6 +89,11 @@ class Nghttpd:
         self._process.wait()
         self._folder.cleanup()
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
     def _listens(self, port: int) -> bool:
         """Say whether it listens before long; it ends where the port was taken meanwhile."""
         until_s = time.monotonic() + _START_S
@@ -109,8 +114,8 @@ def _found() -> str:
     return found
 
 
-def _free_port() -> int:
-    """It takes a port but tells no one which, so 0 won't do."""
+def free_port() -> int:
+    """Find a port for a program that tells no one which it chose, so that 0 won't do."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

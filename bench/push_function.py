@@ -24,7 +24,7 @@ from bench.worker import serve
 class Context:
     """The context object of an invocation, as far as the function asks."""
 
-    timeout_s: int
+    timeout_s: float
     function_name: str = "PushFunction"
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:PushFunction"
@@ -32,7 +32,7 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         """The whole timeout, for it is asked at once."""
-        return self.timeout_s * 1000
+        return int(self.timeout_s * 1000)
 
 
 def accepted(log: Iterable[str]) -> int:

@@ -34,15 +34,20 @@ def serve(requests: Iterable[str], answers: TextIO, work: Callable[[Any], Spent]
         print(json.dumps(asdict(work(json.loads(line)))), file=answers, flush=True)
 
 
+def environment_of(changes: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the environment of a measured process: ours, changed; what is None is taken away."""
+    changed = {**os.environ, **changes, "PYTHONPATH": os.pathsep.join(map(str, _PATH))}
+    return {name: value for name, value in changed.items() if value is not None}
+
+
 class Worker:
     """The measured process, as seen by who asks: running while entered."""
 
     def __init__(self, module: str, *arguments: str, environment: Mapping[str, str | None]) -> None:
-        changed = {**os.environ, **environment, "PYTHONPATH": os.pathsep.join(map(str, _PATH))}
         self._module = module
         self._process = subprocess.Popen(  # noqa: S603 our own module
             [sys.executable, "-m", module, *arguments],
-            env={name: value for name, value in changed.items() if value is not None},
+            env=environment_of(environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -64,9 +69,14 @@ class Worker:
             except subprocess.TimeoutExpired:
                 process.kill()
 
-    def ask(self, request: object, *, pushes: int) -> Spent:
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def ask(self, request: object, *, pushes: int | None) -> Spent:
         """
-        Have one piece of work done; so many pushes of it must be answered 200.
+        Have one piece of work done; so many pushes of it must be answered 200, or (None) as many as there are.
 
         Raises:
             MeasurementFailed: They were not, or the process died; its own words are on stderr.
@@ -82,6 +92,6 @@ class Worker:
         if not answer:
             raise MeasurementFailed(f"{self._module} died")
         spent = Spent(**json.loads(answer))
-        if spent.pushes != pushes:
+        if pushes is not None and spent.pushes != pushes:
             raise MeasurementFailed(f"{self._module}: {spent.pushes} of {pushes} pushes were answered 200")
         return spent

@@ -39,6 +39,7 @@ class ApnsSimulator:
         directory: Where its certificates go.
         ports: Of each environment; one that is missing is chosen by the system, and kept for the next start.
         also_on: Addresses beside the loopback on which it listens, on the same ports.
+        log: Keeps the requests; default: all of them, in memory.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class ApnsSimulator:
         ports: Mapping[Environment, int] | None = None,
         also_on: Sequence[str] = (),
         stream_limits: StreamLimits | None = None,
+        log: RequestLog[ReceivedPush] | None = None,
     ) -> None:
         self.faults = Faults()
         self.keys = ProviderKeys(team_id, keys)
@@ -62,7 +64,7 @@ class ApnsSimulator:
         self._now = now
         self._tokens = DeviceTokens()
         self.channels = Channels(now)
-        self._log = RequestLog[ReceivedPush]()
+        self._log = RequestLog[ReceivedPush]() if log is None else log
         self._management_log = RequestLog[ManagementRequest]()
         self._context: ssl.SSLContext | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

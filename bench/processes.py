@@ -1,0 +1,22 @@
+"""What other processes took of the machine, as Linux tells it."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+# Of the words after the program's name in /proc/PID/stat: user and system time, in ticks (proc_pid_stat(5)).
+_TIMES = slice(11, 13)
+
+
+def cpu_s(pid: int) -> float:
+    """CPU that a process has taken so far, user and system."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    ticks = stat.rpartition(")")[2].split()[_TIMES]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_of(pids: Mapping[str, list[int]], work: Callable[[], object]) -> dict[str, float]:
+    """Do some work; returns the CPU seconds that processes took meanwhile, under their names."""
+    before = {name: sum(map(cpu_s, each)) for name, each in pids.items()}
+    work()
+    return {name: sum(map(cpu_s, each)) - before[name] for name, each in pids.items()}

@@ -1,0 +1,114 @@
+"""
+`python -m bench.stadium.function TIMEOUT_S PAGE LOG`: the push function in a process that can die at any call.
+
+A request is `{"event", "die"}`; the answer says what failed, what it took and how often it called what.
+"""
+
+import json
+import os
+import sys
+from collections import Counter
+from contextlib import redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pycurl
+from botocore.client import BaseClient
+
+from bench.push_function import Context
+from bench.spent import Spent
+from bench.stopwatch import Stopwatch
+
+
+class Fate:
+    """
+    Counts the calls that leave the function, and ends it at one.
+
+    Attributes:
+        die: `{"of": "aws" or "apns", "moment": "before" or "after", "call": n}`; None to live.
+    """
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.die: dict[str, Any] | None = None
+        self._seen: Counter[str] = Counter()
+
+    def begin(self, die: dict[str, Any] | None) -> None:
+        """Begin an invocation."""
+        self.die = die
+        self.calls.clear()
+        self._seen.clear()
+
+    def meet(self, moment: str, of: str, call: str) -> None:
+        """Come to a call, before or after it takes effect."""
+        if moment == "before":
+            self.calls[call] += 1
+        self._seen[f"{moment} {of}"] += 1
+        die = self.die
+        if die and (die["moment"], die["of"]) == (moment, of) and self._seen[f"{moment} {of}"] == die["call"]:
+            os._exit(9)
+
+
+def stand_between(fate: Fate) -> None:
+    """Let all calls to AWS and APNs pass through."""
+    # Their types don't tell of it.
+    client: Any = BaseClient
+    call, multi = client._make_api_call, pycurl.CurlMulti
+
+    def make_api_call(self: Any, operation: str, request: Any) -> Any:
+        name = f"{self.meta.service_model.service_name} {operation}"
+        fate.meet("before", "aws", name)
+        answer = call(self, operation, request)
+        fate.meet("after", "aws", name)
+        return answer
+
+    class Multi(multi):  # type: ignore[misc, valid-type]  # pycurl has no types
+        def add_handle(self, handle: Any) -> Any:
+            fate.meet("before", "apns", "push")
+            return super().add_handle(handle)
+
+        def info_read(self) -> Any:
+            answered = super().info_read()
+            for _ in answered[1]:
+                fate.meet("after", "apns", "push")
+            return answered
+
+    client._make_api_call = make_api_call
+    pycurl.CurlMulti = Multi
+
+
+def main(timeout_s: float, page: int, path: str) -> None:
+    """Serve until stdin ends."""
+    answers, fate = sys.stdout, Fate()
+    stand_between(fate)
+    with Path(path).open("a", encoding="utf-8") as log, redirect_stdout(log):
+        os.environ["PAGE_ROWS"] = str(page)
+        # Only now, for its logger keeps the stdout that it meets.
+        import push
+
+        # A smaller world, its proportions kept.
+        world: list[tuple[Any, str, float]] = [
+            (push, "RESERVE_S", timeout_s / 6),
+            (push, "LEASE_MARGIN_S", timeout_s / 12),
+        ]
+        for module, name, size in world:
+            setattr(module, name, size)
+        stopwatch = Stopwatch([push.dynamodb, push.sqs])
+
+        def invoke(event: dict[str, Any]) -> tuple[dict[str, Any], Spent]:
+            answer: dict[str, Any] = {}
+            context: Any = Context(timeout_s)
+            spent = stopwatch.spent(lambda: answer.update(push.handler(event, context)))
+            return answer, spent
+
+        for line in sys.stdin:
+            request = json.loads(line)
+            fate.begin(request["die"])
+            answer, spent = invoke(request["event"])
+            log.flush()
+            print(json.dumps({**answer, "spent": asdict(spent), "calls": fate.calls}), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

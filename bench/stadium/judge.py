@@ -1,0 +1,169 @@
+"""The five promises, held against what Apple was sent, what the tables hold and what the functions logged."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from bench.stadium.crowd import Crowd, Fan
+from bench.stadium.ledger import Entry
+from bench.stadium.match import SECRET
+from bench.stadium.repeats import CRASHED, UNEXPLAINED, Circumstances, repeats
+from onebox.queues import QueuedMessage
+
+# A whole token, or more than a hash of a phone; a JWT; a key.
+_SECRETS = re.compile(rf"[0-9a-f]{{64,}}|eyJ[\w-]+\.|PRIVATE KEY|{SECRET}")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """
+    What became of a promise.
+
+    Attributes:
+        found: What broke it, a few words each; empty where it held.
+        how: How that was looked at.
+    """
+
+    promise: str
+    how: str
+    found: Sequence[str]
+
+    @property
+    def held(self) -> bool:
+        return not self.found
+
+
+class Judge:
+    """
+    Looks at everything once it has come to rest.
+
+    Attributes:
+        repeats: Pushes that brought a phone a state again, by cause.
+    """
+
+    def __init__(
+        self, entries: Sequence[Entry], crowd: Crowd, crashed_ms: Sequence[int], *, last_state: int, page: int
+    ) -> None:
+        self._crowd = crowd
+        self._page = page
+        self._entries = entries
+        self._last = last_state
+        self._crashed_ms = crashed_ms
+        self._of_fan: dict[int, list[tuple[Fan, Entry]]] = defaultdict(list)
+        for one in entries:
+            fan = crowd.of.get(one.token)
+            if fan is not None:
+                self._of_fan[fan.index].append((fan, one))
+        self.repeats = repeats(self._of_fan, Circumstances.of(entries, crashed_ms))
+
+    def verdicts(self, dead_letters: dict[str, list[QueuedMessage]], logs: Iterable[Path]) -> list[Verdict]:
+        """Judge each promise, and whether each phone was reached once per state."""
+        return [
+            Verdict(
+                "1. every phone ends up with the last state",
+                "the newest stamp each live phone was sent carries the last state",
+                self._behind(),
+            ),
+            Verdict(
+                "2. nothing older after newer, no second card, no stranger",
+                "stamps against states of each phone; starts taken per start token; pushes to phones that don't follow",
+                [*self._backwards(), *self._second_cards(), *self._strangers()],
+            ),
+            Verdict(
+                "3. no publish is lost",
+                "dead-letter queues hold what can't work, with its reason, and nothing else; 1 holds for the rest",
+                self._lost(dead_letters),
+            ),
+            Verdict(
+                "4. no token known dead is pushed again, no live one forgotten",
+                "pushes after a 410 that was answered; the token in each phone's rows",
+                [*self._dead_again(), *self._forgotten()],
+            ),
+            Verdict(
+                "5. nothing secret is logged",
+                "no token, JWT, key or word of a state in any line of the functions' logs",
+                _spoken(logs),
+            ),
+            Verdict(
+                "each phone is reached once per state",
+                "again only for one of the causes above; after a death, a page at most",
+                self._too_often(),
+            ),
+        ]
+
+    def _too_often(self) -> list[str]:
+        of = {
+            why: sum(n for cause, n in self.repeats.items() if cause.startswith(why)) for why in (CRASHED, UNEXPLAINED)
+        }
+        found = [f"{of[UNEXPLAINED]} repeats that nothing explains"] if of[UNEXPLAINED] else []
+        many = of[CRASHED] > self._page * len(self._crashed_ms)
+        return [*found, f"{of[CRASHED]} repeats after {len(self._crashed_ms)} deaths"] if many else found
+
+    # --- 1 and 2
+
+    def _shown(self, fan: Fan) -> tuple[int, list[int]]:
+        """Say what a phone shows in the end (-1: nothing), and which states it showed in turn; iOS passes over old stamps."""
+        state, stamp_s = fan.started_itself or (-1, 0)
+        states = [state]
+        for _, one in self._of_fan[fan.index]:
+            if one.status == 200 and one.stamp_s >= stamp_s:
+                state, stamp_s = one.state, one.stamp_s
+                states.append(state)
+        return state, states
+
+    def _behind(self) -> list[str]:
+        shows = Counter(self._shown(fan)[0] for fan in self._crowd.fans if not fan.gone_ms)
+        return [f"{count} phones show state {state}" for state, count in sorted(shows.items()) if state != self._last]
+
+    def _backwards(self) -> list[str]:
+        shown = (self._shown(fan)[1] for fan in self._crowd.fans)
+        back = sum(any(a > b for a, b in pairwise(states)) for states in shown)
+        return [f"{back} phones went back to an older state"] if back else []
+
+    def _second_cards(self) -> list[str]:
+        starts = Counter(one.token for one in self._entries if one.event == "start" and one.status == 200)
+        twice = sum(count > 1 for count in starts.values())
+        both = sum(fan.started_itself is not None and starts[fan.start_token] > 0 for fan in self._crowd.fans)
+        return [f"{n} phones got two cards {how}" for n, how in ((twice, "by push"), (both, "by push and app")) if n]
+
+    def _strangers(self) -> list[str]:
+        pushed = {self._crowd.of[one.token].index for one in self._entries if not self._crowd.of[one.token].follows}
+        return [f"{len(pushed)} strangers were pushed"] if pushed else []
+
+    # --- 3 to 5
+
+    def _lost(self, dead_letters: dict[str, list[QueuedMessage]]) -> list[str]:
+        found = [f"{len(letters)} in {queue}" for queue, letters in dead_letters.items() if letters]
+        refused = dead_letters["PublishDeadLetterQueue"]
+        if [letter.attributes.get("reason", "").partition(":")[0] for letter in refused] == ["aps.content-state"]:
+            found.remove("1 in PublishDeadLetterQueue")
+        return found
+
+    def _dead_again(self) -> list[str]:
+        again = 0
+        for sent in self._of_fan.values():
+            dead: dict[str, Entry] = {}
+            for _, one in sent:
+                first = dead.get(one.token)
+                excused = first and any(first.at_ms <= at_ms <= one.at_ms for at_ms in self._crashed_ms)
+                again += first is not None and not excused
+                if one.status == 410 and not one.fault:
+                    dead[one.token] = one
+        return [f"{again} pushes to tokens known dead"] if again else []
+
+    def _forgotten(self) -> list[str]:
+        live = [fan for fan in self._crowd.fans if not fan.gone_ms]
+        cards = sum(self._crowd.stored_token(fan) != fan.token for fan in live)
+        starts = sum(self._crowd.stored_start_token(fan) != fan.start_token for fan in live)
+        return [f"{n} live {what} were forgotten" for n, what in ((cards, "cards"), (starts, "start tokens")) if n]
+
+
+def _spoken(logs: Iterable[Path]) -> list[str]:
+    found = []
+    for log in logs:
+        with log.open(encoding="utf-8") as lines:
+            found += [f"{log.name}: {match[0][:8]}…" for line in lines if (match := _SECRETS.search(line))]
+    return found[:5]
