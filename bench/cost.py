@@ -127,7 +127,7 @@ def audiences() -> str:
         "invocations",
         "GB-seconds",
         "USD",
-        *(f"first push of all, MaxConcurrency {most:,}, s" for most in CONCURRENCY),
+        *(f"last push out, MaxConcurrency {most:,}, s" for most in CONCURRENCY),
         "start: read units",
         "write units",
         "USD",

@@ -441,3 +441,21 @@ def test_what_is_stored_is_not_said_again(stack: Stack) -> None:
     say(stack, to_team("latest"))
 
     assert not again(stack)
+
+
+def test_phones_on_a_channel_are_not_even_read_for_an_update(stack: Stack) -> None:
+    follower(stack, "ana")
+    old = follower(stack, "old", os_version="17.5")
+    settle(stack)
+    say(stack, to_team("latest"))
+    settle(stack)
+    read: list[int] = []
+
+    def look(params: dict[str, Any], **_: Any) -> None:
+        read.extend(len(wanted["Keys"]) for name, wanted in params["RequestItems"].items() if "Tokens" in name)
+
+    with hook(stack, "provide-client-params.dynamodb.BatchGetItem", look):
+        say(stack, update(minutes=3))
+
+    assert read == [1]
+    assert minutes(old) == 3

@@ -143,9 +143,9 @@ class Deliverer:
             yield from self._to_cards(job.plan, page)
 
     def _to_cards(self, plan: Plan, page: Iterable[Card | Marker]) -> Iterator[tuple[Environment, Push]]:
-        """Yield the pushes that a page's cards need."""
+        """Yield the pushes that a page's cards need. Those on a channel have no token, and hear it there."""
         rows = list(page)
-        cards = [row for row in rows if isinstance(row, Card)]
+        cards = [row for row in rows if isinstance(row, Card) and row.token is not None]
         markers = {row.phone: row for row in rows if isinstance(row, Marker)}
         phones = self._tokens.phones(card.phone for card in cards)
         for card in cards:
