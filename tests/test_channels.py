@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -459,3 +460,35 @@ def test_phones_on_a_channel_are_not_even_read_for_an_update(stack: Stack) -> No
 
     assert read == [1]
     assert minutes(old) == 3
+
+
+def test_a_channel_that_one_environment_refuses_is_not_asked_for_with_each_update(stack: Stack) -> None:
+    refusal = Fault("answer", None, on="channels", environment=SANDBOX, status=403, reason="BadEnvironmentKeyIdInToken")
+    stack.apns.faults.add(refusal)
+
+    say(stack, {**start(ORDER), "channel": "latest"})
+    say(stack, update(minutes=3))
+    say(stack, update(minutes=2))
+
+    assert operations(stack) == {("create", "production", 201): 1, ("create", "sandbox", 403): 1}
+    assert len(broadcasts(stack)) == 3
+
+
+def test_what_there_is_no_time_to_say_is_said_by_the_next_function(stack: Stack) -> None:
+    phone = follower(stack, "ana")
+    settle(stack)
+    say(stack, to_team("latest"))
+    settle(stack)
+    stack.apns.clear()
+    push = stack.functions["PushFunction"]
+    spec = push.spec
+    try:
+        # The function's whole time is what it keeps in reserve.
+        push.spec = replace(spec, timeout_s=9)
+        say(stack, update(minutes=3))
+        assert not broadcasts(stack)
+    finally:
+        push.spec = spec
+    settle(stack)
+
+    assert minutes(phone) == 3

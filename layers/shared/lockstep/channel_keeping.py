@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from lockstep.activities import Activities
-from lockstep.apns import Accepted, Environment, Rejected
+from lockstep.apns import Accepted, Environment, Outcome, Rejected, Unanswered
 from lockstep.aws_faults import AWS_FAULTS
 from lockstep.channel_items import ChannelItems, MadeChannel
 from lockstep.channels import Channel, Storage, takes_channels
@@ -60,15 +60,20 @@ class ChannelKeeper:
         self._default_environment = default_environment
         self._now = now
 
-    def attend(self, jobs: Iterable[Job]) -> None:
-        """Have the channels that the jobs' phones need, and say on all what is to be said there; before their pushes."""
+    def attend(self, jobs: Iterable[Job], *, deadline_s: float) -> None:
+        """
+        Have the channels that the jobs' phones need, and say on all what is to be said there; before their pushes.
+
+        Args:
+            deadline_s: Unix seconds; what is not said by then is left to a retry.
+        """
         for job in jobs:
             try:
-                row = self._row_with_channels(job.plan)
+                row = self._row_with_channels(job.plan) if self._now() < deadline_s else job.plan.row
                 if row != job.plan.row:
                     job.plan = job.plan.of_row(row)
                     job.settlement = job.settlement.of_plan(job.plan)
-                self._broadcast(job)
+                self._broadcast(job, deadline_s)
             except (*AWS_FAULTS, Contended) as error:
                 job.error = error
 
@@ -99,8 +104,9 @@ class ChannelKeeper:
         if not row.registers.running or all(map(row.channel, Environment)):
             return []
         if not row.names_somebody:
-            # Whose apps will subscribe, nobody knows.
-            return [one for one in Environment if delivery.begins and not row.channel(one)]
+            # Whose apps will subscribe, nobody knows. What Apple refused is not asked for with each update.
+            first = delivery.begins and (not row.channels or (delivery.from_revision or 0) < row.run_revision)
+            return [one for one in Environment if first and not row.channel(one)]
         if delivery.audience is Audience.CARDS or not plan.may_start:
             return []
         followers: list[Follower] = []
@@ -141,12 +147,14 @@ class ChannelKeeper:
 
     # --- speaking on them
 
-    def _broadcast(self, job: Job) -> None:
+    def _broadcast(self, job: Job, deadline_s: float) -> None:
         """Say on the channels what the job has to say there, and give up those that are over."""
         over: list[str] = []
         for broadcast in job.plan.broadcasts():
             channel = broadcast.channel
-            outcome = self._broadcasts.send(broadcast)
+            outcome: Outcome = Unanswered(maybe_taken=False, why="there was no time left")
+            if self._now() < deadline_s:
+                outcome = self._broadcasts.send(broadcast)
             job.settlement.settle_broadcast(channel.environment, outcome)
             told = isinstance(outcome, Accepted) and channel.run != job.plan.row.run
             if told or outcome.remedy is Remedy.FORGET_CHANNEL:

@@ -67,7 +67,7 @@ class Deliverer:
     def run(self, jobs: Iterable[Job], invocation: Invocation) -> None:
         """Carry out jobs; what became of each is in its `error`. Raises only for what no message is to blame for."""
         todo = list(jobs)
-        self._channels.attend(todo)
+        self._channels.attend(todo, deadline_s=invocation.deadline_s)
         by_plan = {job.plan: job for job in todo}
         self._send(self._cards(todo, invocation), by_plan, invocation)
         self._send(self._starts(todo, invocation), by_plan, invocation)
