@@ -120,3 +120,26 @@ def test_a_catch_up_does_not_ring(stack: Stack) -> None:
 
     assert rings(ana) == [7]
     assert len([one for one in ana.history if one.event == "update"]) == 2
+
+
+def test_a_retry_does_not_ring_for_an_alert_that_came_after_it(stack: Stack) -> None:
+    """Whoever brought the alert rings; the retry of what was before it can't know that they did."""
+    [ana] = started(stack, "ana")
+    stack.apns.faults.add(Fault("answer", status=429, reason="TooManyRequests"))
+    say(stack, update(minutes=8))
+
+    say(stack, update(minutes=7, aps=ALERT))
+    settle(stack)
+
+    assert [one.content_state["minutes"] for one in ana.history if one.event == "update"] == [7, 7]
+    assert rings(ana) == [7]
+
+
+def test_the_retry_of_an_alert_that_did_not_arrive_rings(stack: Stack) -> None:
+    [ana] = started(stack, "ana")
+    stack.apns.faults.add(Fault("answer", 2, status=429, reason="TooManyRequests"))
+    say(stack, update(minutes=7, aps=ALERT))
+
+    settle(stack)
+
+    assert rings(ana) == [7]

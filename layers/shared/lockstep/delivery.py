@@ -37,7 +37,8 @@ class Delivery:
             everyone also for all channels.
         since_ms: What is on them is said again for those who came by then; None where it is the first time, or a retry.
         from_revision: What these phones had at least, where an alert may still ring; None in a catch-up.
-        revision: The oldest revision that earlier parts of this audience were brought to; None in the first part.
+        revision: The oldest revision that earlier parts of this audience were brought to; None in the first part. Of a
+            retry: what the push carried that is tried again, so that it does not ring for what others have brought since.
         attempt: 0, then one more with each retry.
         hops: How often an audience was handed on to a further invocation.
     """

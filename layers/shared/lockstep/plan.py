@@ -210,7 +210,10 @@ class Plan:
     @cached_property
     def _rings(self) -> bool:
         """An alert rides on the delivery that brings phones from before it to after it, and only while it is new."""
-        had = self.delivery.from_revision
+        had, carried = self.delivery.from_revision, self.delivery.revision
+        if self.delivery.phones is not None and carried is not None and self.row.alert_revision > carried:
+            # Whoever has brought the row that far since has rung.
+            return False
         return had is not None and self.row.rings(had, int(self._now_s * 1000))
 
     @cached_property

@@ -135,15 +135,26 @@ class Settlement:
                 )
                 continue
             self._telemetry.count(Count.RETRIED, len(phones))
-            again = replace(delivery, audience=audience, attempt=delivery.attempt + 1)
+            again = replace(delivery, audience=audience, revision=self._carried, attempt=delivery.attempt + 1)
             messages += [(part, retry_delay_s(delivery.attempt)) for part in _split(again, phones)]
         for audience, phones in self._stopped.items():
-            messages += [(part, STOPPED_DELAY_S) for part in _split(replace(delivery, audience=audience), phones)]
+            again = replace(delivery, audience=audience, revision=self._carried)
+            messages += [(part, STOPPED_DELAY_S) for part in _split(again, phones)]
         return messages + self._channel_retries()
+
+    @property
+    def _carried(self) -> int:
+        """The revision that was to be brought at first."""
+        delivery = self._plan.delivery
+        if delivery.phones is not None and delivery.revision is not None:
+            return delivery.revision
+        return self._plan.row.revision
 
     def _channel_retries(self) -> list[tuple[Delivery, int]]:
         delivery = self._plan.delivery
-        again = replace(delivery, audience=Audience.CARDS, first="", last="", phones=(), since_ms=None)
+        again = replace(
+            delivery, audience=Audience.CARDS, first="", last="", phones=(), since_ms=None, revision=self._carried
+        )
         messages: list[tuple[Delivery, int]] = []
         if self._retry_channels and self._in_time(Audience.CARDS):
             self._telemetry.count(Count.RETRIED)
