@@ -3,14 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from bench.stadium.crowd import Crowd, Fan
-from bench.stadium.judge import Judge
+from bench.stadium.judge import Judge, unanswered
 from bench.stadium.ledger import Entry, Ledger, Reader
 from bench.stadium.repeats import CAUGHT_UP, CRASHED, LATE_ALERT, LOST, RETRIED, UNEXPLAINED
 from lockstep.apns import Environment
@@ -88,8 +88,15 @@ def found(
     return {one.promise[0]: list(one.found) for one in judge.verdicts(queues, logs) if not one.held}
 
 
-def causes(entries: Sequence[Entry], crowd: Few | None = None, *, crashed_ms: Sequence[int] = ()) -> dict[str, int]:
-    return dict(Judge(entries, crowd or Few([fan()]), crashed_ms, last_state=LAST, page=1).repeats)
+def causes(
+    entries: Sequence[Entry],
+    crowd: Few | None = None,
+    *,
+    crashed_ms: Sequence[int] = (),
+    unheard: Collection[str] = (),
+) -> dict[str, int]:
+    judge = Judge(entries, crowd or Few([fan()]), crashed_ms, last_state=LAST, page=1, unanswered=frozenset(unheard))
+    return dict(judge.repeats)
 
 
 def test_a_match_in_which_all_goes_well_breaks_nothing() -> None:
@@ -164,6 +171,14 @@ def test_an_alert_that_came_late_rings_with_a_state_that_was_there_and_never_twi
         LATE_ALERT: 1,
         f"{UNEXPLAINED}, and it rang again": 1,
     }
+
+
+def test_a_retry_of_what_never_reached_apple_is_told_by_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(f'{{"outcome":"unanswered","reason":"reset","phone":"{fan().phone}"}}\n{{"phone":"ab"}}\n')
+
+    assert unanswered([log]) == {fan().phone}
+    assert causes([*GOOD, took(9, "card-0", LAST)], unheard=unanswered([log])) == {RETRIED: 1}
 
 
 def test_a_repeat_after_a_token_was_told_late_is_a_catch_up_s() -> None:

@@ -18,7 +18,7 @@ from bench.stadium import report
 from bench.stadium.apple import Apple
 from bench.stadium.crowd import Crowd
 from bench.stadium.functions import Functions
-from bench.stadium.judge import Judge
+from bench.stadium.judge import Judge, unanswered
 from bench.stadium.match import Match, Sizes, StillBusy
 from onebox.queues import Queues
 from onebox.stack import BUNDLE_ID
@@ -80,6 +80,7 @@ def play(phones: int, functions_count: int, crashes: int, seed: int, stack: Exit
         [at_ms for at_ms, _ in functions.toll.crashed_ms],
         last_state=len(match.published_ms) - 1,
         page=sizes.page,
+        unanswered=unanswered(functions.logs),
     )
     queues = Queues(cloud.aws.sqs, cloud.aws.queues)
     verdicts = judge.verdicts({name: queues.look(name) for name in _DEAD_LETTERS}, functions.logs)

@@ -3,6 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,17 @@ from onebox.queues import QueuedMessage
 
 # A whole token, or more than a hash of a phone; a JWT; a key.
 _SECRETS = re.compile(rf"[0-9a-f]{{64,}}|eyJ[\w-]+\.|PRIVATE KEY|{SECRET}")
+
+
+def unanswered(logs: Iterable[Path]) -> set[str]:
+    """Name the phones of which a function logged that a push had no answer."""
+    said = re.compile(r'"outcome":"unanswered".*"phone":"([0-9a-f]+)"')
+    return {
+        found[1]
+        for log in logs
+        for line in log.read_text(encoding="utf-8").splitlines()
+        if (found := said.search(line))
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,14 @@ class Judge:
     """
 
     def __init__(
-        self, entries: Sequence[Entry], crowd: Crowd, crashed_ms: Sequence[int], *, last_state: int, page: int
+        self,
+        entries: Sequence[Entry],
+        crowd: Crowd,
+        crashed_ms: Sequence[int],
+        *,
+        last_state: int,
+        page: int,
+        unanswered: AbstractSet[str] = frozenset(),
     ) -> None:
         self._crowd = crowd
         self._page = page
@@ -57,7 +76,7 @@ class Judge:
             fan = crowd.of.get(one.token)
             if fan is not None:
                 self._of_fan[fan.index].append((fan, one))
-        self.repeats = repeats(self._of_fan, Circumstances.of(entries, crashed_ms))
+        self.repeats = repeats(self._of_fan, Circumstances.of(entries, crashed_ms, unanswered))
 
     def verdicts(self, dead_letters: dict[str, list[QueuedMessage]], logs: Iterable[Path]) -> list[Verdict]:
         """Judge each promise, and whether each phone was reached once per state."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from bench.stadium.crowd import Fan
@@ -25,21 +26,23 @@ class Circumstances:
         broken: Connections whose end lost answers.
         last_ms: When each connection was last used.
         crashed_ms: When functions died.
+        unanswered: Phones of which a function had no answer: Apple need never have seen what is then retried.
     """
 
     broken: frozenset[int]
     last_ms: dict[int, int]
     crashed_ms: Sequence[int]
+    unanswered: AbstractSet[str]
 
     @staticmethod
-    def of(entries: Iterable[Entry], crashed_ms: Sequence[int]) -> "Circumstances":
+    def of(entries: Iterable[Entry], crashed_ms: Sequence[int], unanswered: AbstractSet[str]) -> "Circumstances":
         """Read them off all requests."""
         broken, last_ms = set(), {}
         for one in entries:
             last_ms[one.connection] = one.at_ms
             if one.fault in ("reset", "goaway"):
                 broken.add(one.connection)
-        return Circumstances(frozenset(broken), last_ms, crashed_ms)
+        return Circumstances(frozenset(broken), last_ms, crashed_ms, unanswered)
 
     def why(self, fan: Fan, firsts: Sequence[Entry], again: Entry, between: Sequence[Entry]) -> str:
         """
@@ -55,7 +58,7 @@ class Circumstances:
             return CRASHED
         if again.alert >= 0 and again.alert not in {one.alert for one in between if one is not again}:
             return LATE_ALERT
-        if any(one.status != 200 or one.fault for one in between):
+        if any(one.status != 200 or one.fault for one in between) or fan.phone in self.unanswered:
             return RETRIED
         if any(at_ms <= again.at_ms for at_ms in list(fan.told_ms.values())[1:]) or fan.late:
             return CAUGHT_UP
