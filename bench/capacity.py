@@ -53,7 +53,7 @@ class Meter:
         self.reads = self.writes = self.index_writes = 0
         self._aws = aws
         self._indexes = {
-            table: len(aws.dynamodb.describe_table(TableName=table)["Table"].get("GlobalSecondaryIndexes", []))
+            table: aws.dynamodb.describe_table(TableName=table)["Table"].get("GlobalSecondaryIndexes", [])
             for table in aws.tables.values()
         }
 
@@ -97,10 +97,19 @@ class Meter:
     def _write(self, table: str, versions: Sequence[Mapping[str, Any]]) -> None:
         units = max(1, -(-max(map(size, versions)) // _WRITE_BYTES))
         self.writes += units
-        self.index_writes += units * self._indexes[table]
+        self.index_writes += sum(units if _touches(index, versions) else 0 for index in self._indexes[table])
 
     def _stored(self, table: str, key: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._aws.dynamodb.get_item(TableName=table, Key=key).get("Item", {})
+
+
+def _touches(index: Any, versions: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether a write changes what an index holds: of rows that are in it, all it has of them, or their keys alone."""
+    keys = [key["AttributeName"] for key in index["KeySchema"]]
+    if index["Projection"]["ProjectionType"] == "ALL":
+        return any(all(key in version for key in keys) for version in versions)
+    held = [[version.get(key) for key in keys] for version in versions]
+    return any(one != held[0] for one in held[1:])
 
 
 class Issuer:
