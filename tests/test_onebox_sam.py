@@ -178,11 +178,19 @@ def test_a_function_is_invoked_as_lambda_is(
     assert asked[0].body == b'{"Records": []}'
 
 
+def test_a_function_may_answer_nothing(lambda_service: tuple[SamFunction, list[Request], list[Response]]) -> None:
+    function, _, answers = lambda_service
+    answers.append(Response(200, [], b"null"))
+
+    assert function.invoke({}) is None
+
+
 @pytest.mark.parametrize(
     "answer",
     [
         Response(200, [], b'{"errorMessage": "no", "errorType": "KeyError", "requestId": "", "stackTrace": []}'),
         Response(502, [], b"{}"),
+        Response(502, [], b"null"),
         Response(200, [], b"no JSON"),
         Response(200, [], b""),
     ],

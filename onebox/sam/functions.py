@@ -45,7 +45,9 @@ class SamFunction:
             status, _, text = _send(self._host, "POST", self._path, {"content-type": "application/json"}, body)
         answer = _read(text)
         # Lambda marks what a handler raised by the header X-Amz-Function-Error; the SAM CLI answers it like any answer.
-        if status != 200 or not isinstance(answer, dict) or "errorMessage" in answer:
+        # A handler may answer nothing, which is null in JSON.
+        done = text.strip() == b"null" or (isinstance(answer, dict) and "errorMessage" not in answer)
+        if status != 200 or not done:
             raise FunctionError(f"{self._logical_id} failed: HTTP {status} {text.decode(errors='replace')}")
         return answer
 
