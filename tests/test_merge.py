@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lockstep.merge import Effect, advance, effect_of, merge
 from lockstep.publish import Publish
-from lockstep.row import ROW_LIFE_S, Registers, Row
+from lockstep.row import ALERT_LIFE_MS, ROW_LIFE_S, Registers, Row
 from tests.messages import NOW_MS, NOW_S, end, read, start, update
 
 
@@ -187,3 +187,16 @@ def test_a_publish_takes_repeats_or_is_superseded() -> None:
 
 def test_a_row_lives_a_day_longer_than_its_cards() -> None:
     assert after(publish(update(), 0)).expires_at_s == NOW_S + ROW_LIFE_S == NOW_S + 36 * 3600
+
+
+@pytest.mark.parametrize(("late_ms", "revision"), [(ALERT_LIFE_MS + 1, 1), (ALERT_LIFE_MS, 2)])
+def test_an_alert_that_comes_behind_a_newer_state_counts_while_it_can_ring(late_ms: int, revision: int) -> None:
+    """To bring everybody the state once more, for an alert that nobody would hear, is nothing but a cost."""
+    alert = read(update(minutes=7, aps={"alert": {"title": "Nearly there"}}), at_ms=NOW_MS - late_ms)
+    row = together(read(update(minutes=6), at_ms=NOW_MS))
+
+    after = together(alert, row=row)
+
+    assert after.registers.alert == alert.registers.alert, "a start would carry it"
+    assert (row.revision, after.revision) == (1, revision)
+    assert after.owes == (after.sent_revision < revision)

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 from enum import Enum
 
 from lockstep.publish import Publish
-from lockstep.row import ROW_LIFE_S, Registers, Row, newest
+from lockstep.row import ALERT_LIFE_MS, ROW_LIFE_S, Registers, Row, newest
 
 
 class Effect(Enum):
@@ -30,7 +30,7 @@ def advance(stored: Row | None, activity: str, said: Registers, *, now_s: int) -
     merged = merge(before.registers, said)
     if merged == before.registers:
         return before
-    shown = not _only_a_late_state(before.registers, merged)
+    shown = not (_only_a_late_state(before.registers, merged) or _only_an_old_alert(before.registers, merged, now_s))
     revision = before.revision + shown
     run = _run(stored, merged)
     return replace(
@@ -92,3 +92,11 @@ def _end_between(before: Registers, after: Registers) -> bool:
 def _only_a_late_state(before: Registers, after: Registers) -> bool:
     """An update after the end changes nothing that a phone could show: Apple ignores pushes after the end."""
     return before.ended and replace(after, state=before.state, alert=before.alert, guests=before.guests) == before
+
+
+def _only_an_old_alert(before: Registers, after: Registers, now_s: int) -> bool:
+    """An alert that comes too late to ring, and behind a newer state, is nothing that phones would hear; a start carries it."""
+    alert = after.alert
+    if alert is None or before == after or replace(after, alert=before.alert) != before:
+        return False
+    return now_s * 1000 - alert.version.published_at_ms > ALERT_LIFE_MS
