@@ -103,7 +103,7 @@ deliverer = Deliverer(
     activities,
     tokens,
     slices,
-    Handover(tokens, followers, slices, slice_queue, page_rows=settings.page_rows, now=time.time),
+    Handover(activities, tokens, followers, slices, slice_queue, page_rows=settings.page_rows, now=time.time),
     starter,
     channels,
     delivery_queue,

@@ -15,6 +15,7 @@ from lockstep.plan import Plan
 from lockstep.queues import DeliveryQueue
 from lockstep.registration import Registration
 from lockstep.row import Row
+from lockstep.shards import ACTIVITY_SHARDS, Sharded
 from lockstep.tokens import Tokens
 from onebox.stack import Stack
 from tests.committing import committer
@@ -98,11 +99,11 @@ class RegisterSide:
     # --- what is stored
 
     def cards(self, activity: str = ORDER) -> list[Card]:
-        pages = self.tokens.of_activity(activity, now_s=self.clock.s)
+        pages = self.tokens.of_activity(Sharded.of_activity(activity, ACTIVITY_SHARDS), now_s=self.clock.s)
         return [row for page in pages for row in page if isinstance(row, Card)]
 
     def markers(self, activity: str = ORDER) -> list[Marker]:
-        pages = self.tokens.of_activity(activity, now_s=self.clock.s)
+        pages = self.tokens.of_activity(Sharded.of_activity(activity, ACTIVITY_SHARDS), now_s=self.clock.s)
         return [row for page in pages for row in page if isinstance(row, Marker)]
 
     def start_tokens(self, user: str = "ana") -> list[StartToken]:

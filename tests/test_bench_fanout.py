@@ -17,7 +17,8 @@ from bench.nghttpd import MISSING, program
 from bench.processes import cpu_s
 from bench.quick_moto import quick_moto
 from lockstep.phones import Card
-from lockstep.token_items import of_activity_key, range_of
+from lockstep.shards import Sharded
+from lockstep.token_items import range_of
 from onebox.stack import Stack
 from tests.pushing import ORDER, now_ms, tokens
 
@@ -47,7 +48,7 @@ def test_quick_moto_answers_queries_as_moto_does(stack: Stack) -> None:
         card = Card(ORDER, f"{i % 6:x}" * 32, f"card-{i}", f"user-{i % 3}", 0, f"{i:02x}" * 32, at_ms, at_ms)
         assert tokens(stack).put_card(card, now_s=at_ms // 1000)
     client, table = stack.aws.dynamodb, stack.aws.tables["TokensTable"]
-    of_range = range_of(table, of_activity_key(ORDER), "1", "4")
+    of_range = range_of(table, Sharded.of_activity(ORDER, 1).key(0), "1", "4")
     of_owner = {
         "TableName": table,
         "IndexName": "ByOwner",
@@ -63,7 +64,7 @@ def test_quick_moto_answers_queries_as_moto_does(stack: Stack) -> None:
         read = client.batch_get_item(RequestItems={table: {"Keys": [first["LastEvaluatedKey"]]}})
         return [*((one["Items"], one["Count"], one.get("LastEvaluatedKey")) for one in every), read["Responses"]]
 
-    key = {"audience": {"S": of_activity_key(ORDER)}, "phone": {"S": "2#added"}}
+    key = {"audience": {"S": Sharded.of_activity(ORDER, 1).key(0)}, "phone": {"S": "2#added"}}
 
     slow = answers()
     with quick_moto():

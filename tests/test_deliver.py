@@ -27,6 +27,7 @@ from lockstep.queues import DeliveryQueue
 from lockstep.row import Row
 from lockstep.sender import Sender
 from lockstep.settle import PHONES_MAX
+from lockstep.shards import Sharded
 from lockstep.single_requests import SingleRequests
 from lockstep.slice_items import SliceItems
 from lockstep.slices import Slice
@@ -83,7 +84,7 @@ class World:
             self.activities,
             self.tokens,
             self.slices,
-            Handover(self.tokens, followers, self.slices, slice_queue, page_rows=1000, now=self.now),
+            Handover(self.activities, self.tokens, followers, self.slices, slice_queue, page_rows=1000, now=self.now),
             starter,
             channels,
             queue,
@@ -283,7 +284,7 @@ def test_a_start_leaves_a_confirmed_marker_and_gives_the_lease_back(world: World
 
     world.deliver(row, Delivery(ORDER, Audience.ALL, from_revision=0))
 
-    [[marker]] = world.tokens.of_activity(ORDER, now_s=int(world.now_s))
+    [[marker]] = world.tokens.of_activity(Sharded.of_activity(ORDER, 1), now_s=int(world.now_s))
     assert marker == Marker(ORDER, phone, "ana", row.run, row.revision, confirmed=True)
     assert not world.row().owes_starts
     now_ms = int(world.now_s * 1000)
@@ -315,7 +316,9 @@ def test_a_start_that_apns_did_not_take_leaves_no_marker(world: World) -> None:
 
     world.deliver(row, Delivery(ORDER, Audience.STARTS))
 
-    assert not [row for page in world.tokens.of_activity(ORDER, now_s=int(world.now_s)) for row in page]
+    assert not [
+        row for page in world.tokens.of_activity(Sharded.of_activity(ORDER, 1), now_s=int(world.now_s)) for row in page
+    ]
     [again] = world.queued()
     assert (again.audience, again.attempt) == (Audience.STARTS, 1)
 
@@ -328,7 +331,7 @@ def test_a_start_that_apns_may_have_taken_leaves_an_unconfirmed_marker_and_is_no
     world.deliver(row, Delivery(ORDER, Audience.STARTS))
     world.deliver(row, Delivery(ORDER, Audience.STARTS))
 
-    [[marker]] = world.tokens.of_activity(ORDER, now_s=int(world.now_s))
+    [[marker]] = world.tokens.of_activity(Sharded.of_activity(ORDER, 1), now_s=int(world.now_s))
     assert isinstance(marker, Marker)
     assert not marker.confirmed
     assert not world.queued()

@@ -77,7 +77,7 @@ MODULES = {"slices": "slice_items", "made_channels": "channel_items"}
 # Calls made for these classes by dynamodb.py, which test_dynamodb.py is about.
 HELPERS = {
     "get_batch": "batch_get_item",
-    "query_page": "query",
+    "read_page": "query",
     "query_pages": "query",
     "write_batch": "batch_write_item",
 }

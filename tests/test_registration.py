@@ -13,9 +13,10 @@ from lockstep.delivery import Audience, Delivery, Forgetting
 from lockstep.dynamodb import write_batch
 from lockstep.errors import Forbidden
 from lockstep.forgetting import SECOND_LOOK_S
-from lockstep.phones import Marker
+from lockstep.phones import Card, Follower, Marker
 from lockstep.registration import START_GRACE_S
 from lockstep.row import CARD_LIFE_S
+from lockstep.shards import ACTIVITY_SHARDS, NAME_SHARDS, shard_of
 from onebox.stack import Stack
 from tests.messages import NOW_MS, end, start, update
 from tests.phones_side import (
@@ -530,6 +531,65 @@ def test_dismissing_an_earlier_runs_card_does_not_have_the_new_run_started_twice
     assert side.markers() == [newer]
 
 
+# --- activities that grew
+
+
+def test_a_report_takes_cards_along_to_where_their_activity_has_grown(side: RegisterSide) -> None:
+    earlier = side.publish(start(ORDER, "ana"))
+    side.report(cards=[CARD])
+    side.clock.advance(1)
+    side.publish(end())
+    side.clock.advance(1)
+    later = side.publish(start(ORDER, "ana"))
+    side.activities.grow(ORDER, ACTIVITY_SHARDS)
+
+    side.clock.advance(1)
+    with side.queueing() as queued:
+        side.report(cards=[CARD])
+
+    [card] = side.cards()
+    assert card.shard == shard_of(PHONE, ACTIVITY_SHARDS) != 0
+    assert card.run == earlier.run != later.run, "its run was known, though this report doesn't say it"
+    assert [row for row in side.tokens.of_phone(PHONE) if isinstance(row, Card)] == [card]
+    assert catch_up() in queued
+
+
+def test_a_card_of_an_activity_that_grew_is_stored_in_its_shard_and_leaves_its_marker_there(side: RegisterSide) -> None:
+    row = side.publish(start(ORDER, "ana"))
+    side.activities.grow(ORDER, ACTIVITY_SHARDS)
+    side.put_card(token=TOKEN)
+    [card] = side.cards()
+
+    side.registration.remove_card("ana", DEVICE, "c-1", dismissed=True)
+
+    shard = shard_of(PHONE, ACTIVITY_SHARDS)
+    assert card.shard == shard
+    assert side.cards() == []
+    assert side.markers() == [Marker(ORDER, PHONE, "ana", row.run, revision=0, confirmed=True, shard=shard)]
+
+
+def test_a_card_left_out_of_the_list_goes_wherever_it_is(side: RegisterSide) -> None:
+    side.publish(start(ORDER, "ana"))
+    side.report(cards=[CARD])
+    side.activities.grow(ORDER, ACTIVITY_SHARDS)
+    side.put_card(card="c-2", token=TOKEN_2)
+
+    side.clock.advance(1)
+    side.report(cards=[])
+
+    assert side.cards() == []
+
+
+def test_who_follows_a_name_is_noted_once_wherever_an_earlier_release_did(side: RegisterSide) -> None:
+    side.followers.put([Follower("team-42", PHONE, "ana", side.clock.ms, side.clock.ms)], now_s=side.clock.s)
+
+    side.clock.advance(1)
+    side.report(follows=["team-42"])
+
+    [follower] = [row for row in side.tokens.of_phone(PHONE) if isinstance(row, Follower)]
+    assert follower.shard == shard_of(PHONE, NAME_SHARDS) != 0
+
+
 # --- permissions
 
 
@@ -545,10 +605,11 @@ def test_the_functions_role_allows_what_it_does_and_no_more(side: RegisterSide) 
         [name] = [said["TableName"]] if "TableName" in said else said["RequestItems"]
         used.add((f"dynamodb:{model.name}", names[name] + "/index" * ("IndexName" in said)))
 
-    with hooked(side.stack, "before-call", note):
-        for before, request, _ in REQUESTS.values():
-            before(side)
-            side.clock.advance(1)
+    side.publish(start(ORDER, "ana", "ben"))
+    for before, request, _ in REQUESTS.values():
+        before(side)
+        side.clock.advance(1)
+        with hooked(side.stack, "before-call", note):
             request(side)
     with hooked(side.stack, "before-call", note):
         side.report("ben", cards=[CARD], follows=["team-42"])
@@ -603,10 +664,17 @@ def _of_ben(side: RegisterSide) -> None:
     side.report("ben", cards=[CARD, {**CARD_2, "token": TOKEN_3}], start_tokens=[START])
 
 
+def _of_ben_grown(side: RegisterSide) -> None:
+    _of_ben(side)
+    side.activities.grow(ORDER, ACTIVITY_SHARDS)
+
+
 REQUESTS: dict[str, tuple[Act, Act, Act]] = {
     # Name: what was before, the request, what the app says when it comes to the foreground next.
     "report of a phone that changes hands": (_of_ana, _truth, _nothing),
     "card": (_of_ben, lambda side: side.put_card("ben", token=TOKEN_2), _nothing),
+    "card whose activity grew": (_of_ben_grown, lambda side: side.put_card("ben", token=TOKEN), _nothing),
+    "report of a card whose activity grew": (_of_ben_grown, _truth, _nothing),
     "start token": (_of_ben, lambda side: side.put_start_token("ben", START_TOKEN_2), _nothing),
     "card of a phone that changes hands": (_of_ana, lambda side: side.put_card("ben", token=TOKEN), _foreground),
     "dismissed card": (

@@ -10,17 +10,20 @@ from typing import Any
 
 import pytest
 
+from lockstep.activities import Activities
 from lockstep.apns import Environment
 from lockstep.delivery import Delivery, read_body
 from lockstep.envelope import SqsRecord
 from lockstep.followers import Followers
 from lockstep.ids import phone_of
 from lockstep.jobs import Invocation
+from lockstep.models import CardRegistration
 from lockstep.phones import Card, Follower, Phone, StartToken
+from lockstep.shards import shard_of
 from lockstep.slice_items import SliceItems
 from onebox.stack import Stack
 from tests.messages import start, update
-from tests.pushing import ORDER, hook, now_ms, refused, row, say, set_up_with, settle, tokens
+from tests.pushing import ORDER, ask, hook, now_ms, refused, row, say, set_up_with, settle, tokens
 
 TEAM = "team-42"
 
@@ -241,3 +244,94 @@ def test_a_phone_that_follows_during_the_activity_is_offered_it_and_started_once
 
     assert phone.shows(ORDER) is not None
     assert len([card for card in phone.cards if card.activity == ORDER]) == 1
+
+
+# --- shards
+
+
+def shards_of(stack: Stack) -> Counter[int]:
+    """Count the phones of which something is stored in each of the activity's partitions."""
+    scanned = stack.aws.dynamodb.scan(TableName=stack.aws.tables["TokensTable"])["Items"]
+    places = {(item["audience"]["S"], item["device_key"]["S"]) for item in scanned}
+    return Counter(int(key.rpartition("#")[2]) for key, _ in places if key.startswith("activity#"))
+
+
+def test_a_big_audience_is_started_in_as_many_partitions_as_it_needs(stack: Stack) -> None:
+    phones = crowd(stack, 60)
+
+    say(stack, to_team())
+
+    assert row(stack).shards == 64, "before the first slice is served"
+    settle(stack)
+    assert shards_of(stack) == Counter(shard_of(phone, 64) for phone in phones)
+    assert heard(stack, "start") == Counter(phones.values())
+
+
+def test_a_small_audience_stays_in_one_partition(stack: Stack) -> None:
+    crowd(stack, 4)
+
+    say(stack, to_team())
+    settle(stack)
+
+    assert row(stack).shards == 1
+    assert set(shards_of(stack)) == {0}
+
+
+def test_cards_from_before_the_audience_grew_hear_everything_and_move_when_they_register_again(stack: Stack) -> None:
+    phones = crowd(stack, 40, cards=True)
+    say(stack, update())
+    settle(stack)
+    assert set(shards_of(stack)) == {0}
+    stack.apns.clear()
+
+    [(device, phone)] = [(f"device-{i}", p) for i, p in enumerate(phones) if shard_of(p, 64)][:1]
+    registered = {"activity": ORDER, "token": phones[phone]}
+    ask(stack, f"{device}/cards/c", registered, f"user-{device.removeprefix('device-')}")
+
+    assert shards_of(stack) == Counter({0: 39, shard_of(phone, 64): 1})
+    say(stack, update(minutes=2))
+    settle(stack)
+    last = [push.token for push in stack.apns.pushes if push.payload["aps"]["content-state"]["minutes"] == 2]
+    assert Counter(last) == Counter(phones.values())
+
+
+def test_a_card_that_moves_while_a_delivery_passes_is_caught_up(stack: Stack) -> None:
+    phones = crowd(stack, 4, cards=True)
+    activities = Activities(stack.aws.dynamodb, stack.aws.tables["ActivitiesTable"])
+    say(stack, update())
+    settle(stack)
+    [index] = [i for i, phone in enumerate(phones) if shard_of(phone, 64)][:1]
+    phone = list(phones)[index]
+    tokens(stack).caught_up(Card(ORDER, phone, "c", f"user-{index}", 0, phones[phone], 0, 0))
+    stack.apns.clear()
+
+    def moves(params: dict[str, Any], **_: Any) -> None:
+        # Push has read the row, and is about to read where it knows of cards.
+        if params.get("ExpressionAttributeValues", {}).get(":audience") and row(stack).shards == 1:
+            activities.grow(ORDER, 64)
+            request = CardRegistration(activity=ORDER, token=phones[phone])
+            names = stack.functions["RegisterFunction"].names
+            names["registration"].put_card(f"user-{index}", f"device-{index}", "c", request)
+
+    with hook(stack, "provide-client-params.dynamodb.Query", moves):
+        say(stack, update(minutes=2))
+    settle(stack)
+
+    heard_last = {p.token for p in stack.apns.pushes if p.payload["aps"]["content-state"]["minutes"] == 2}
+    assert heard_last == set(phones.values())
+
+
+def test_growing_is_for_good_and_makes_no_row(stack: Stack) -> None:
+    activities = Activities(stack.aws.dynamodb, stack.aws.tables["ActivitiesTable"])
+    activities.grow(ORDER, 64)
+    assert activities.get(ORDER, now_s=int(time.time())) is None
+
+    say(stack, update())
+    writes = row(stack).writes
+    activities.grow(ORDER, 64)
+    activities.grow(ORDER, 16)
+    say(stack, update(minutes=1))
+    settle(stack)
+
+    assert row(stack).shards == 64
+    assert row(stack).writes > writes

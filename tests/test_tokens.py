@@ -8,6 +8,7 @@ from lockstep.apns import Environment
 from lockstep.ids import phone_of
 from lockstep.phones import Card, Marker, Phone, StartToken
 from lockstep.row import CARD_LIFE_S
+from lockstep.shards import Sharded
 from lockstep.tokens import START_TOKEN_LIFE_S, Tokens
 from onebox.stack import Stack
 from tests.messages import NOW_MS, NOW_S
@@ -24,7 +25,7 @@ def tokens(stack: Stack) -> Tokens:
 
 
 def of_activity(tokens: Tokens, *, now_s: int = NOW_S, first: str = "", last: str = "") -> list[Card | Marker]:
-    pages = tokens.of_activity(ORDER, now_s=now_s, first=first, last=last)
+    pages = tokens.of_activity(Sharded.of_activity(ORDER, 1), now_s=now_s, first=first, last=last)
     return [row for page in pages for row in page]
 
 
@@ -211,7 +212,7 @@ def test_a_page_has_all_rows_of_its_phones_and_the_next_begins_after_them(tokens
 
     first, pages, last = "", [], "begin"
     while last:
-        rows, last = tokens.page_of_activity(ORDER, now_s=NOW_S, first=first, limit=8)
+        rows, last = tokens.page_of_activity(Sharded.of_activity(ORDER, 1), now_s=NOW_S, first=first, limit=8)
         pages.append([row.phone for row in rows])
         first = f"{last}~"
 
@@ -223,7 +224,7 @@ def test_a_page_whose_rows_have_all_expired_still_says_where_it_ended(tokens: To
     for phone in phones:
         assert tokens.put_card(replace(CARD, phone=phone), now_s=NOW_S)
 
-    rows, last = tokens.page_of_activity(ORDER, now_s=NOW_S + CARD_LIFE_S, limit=2)
+    rows, last = tokens.page_of_activity(Sharded.of_activity(ORDER, 1), now_s=NOW_S + CARD_LIFE_S, limit=2)
 
     assert (rows, last) == ([], phones[0])
 

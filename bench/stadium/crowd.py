@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from bench.quick_moto import fill
@@ -17,6 +17,7 @@ from lockstep.phones import Card, Follower, StartToken
 from lockstep.queues import DeliveryQueue
 from lockstep.registration import Registration
 from lockstep.row import Row
+from lockstep.shards import ACTIVITY_SHARDS, NAME_SHARDS, shard_of
 from lockstep.token_items import card_key, follower_key, phone_key, start_token_key
 from lockstep.tokens import Tokens
 from onebox.aws import LocalAws
@@ -120,7 +121,7 @@ class Crowd:
         first, at_ms = self.fans[0], _now_ms()
         self._registration.report(first.owner, first.device, _report(first))
         phone = self._item(phone_key(first.phone))
-        follows = self._item(follower_key(Follower(TEAM, first.phone, "", 0, 0)))
+        follows = self._item(follower_key(_follower(first)))
         start = self._item(start_token_key(_start_token(first, at_ms)))
         items: list[Item] = []
         for fan in (*self.fans, *self.strangers):
@@ -138,7 +139,7 @@ class Crowd:
             of_start = start_token_key(_start_token(fan, at_ms))
             items += [said, {**start, **whose, **to_item({"token": fan.start_token}), **of_start}]
             if fan.follows or fan.index % 2:
-                items.append({**follows, **whose, **follower_key(Follower(TEAM, fan.phone, "", 0, 0))})
+                items.append({**follows, **whose, **follower_key(_follower(fan))})
         fill(self._table, items)
 
     def show(self, fans: Iterable[Fan], run: int) -> None:
@@ -187,7 +188,8 @@ class Crowd:
 
     def stored_token(self, fan: Fan) -> str | None:
         """Read the token that a card's row has now."""
-        return text(self._item(card_key(_card(fan))), "token")
+        card = _card(fan)
+        return text(self._item(card_key(card)) or self._item(card_key(replace(card, shard=0))), "token")
 
     def stored_start_token(self, fan: Fan) -> str | None:
         """Read the start token that a phone's row has now."""
@@ -220,7 +222,11 @@ def _start_token(fan: Fan, at_ms: int) -> StartToken:
 
 
 def _card(fan: Fan) -> Card:
-    return Card(ACTIVITY, fan.phone, fan.card, fan.owner, 0, None, 0, 0)
+    return Card(ACTIVITY, fan.phone, fan.card, fan.owner, 0, None, 0, 0, shard_of(fan.phone, ACTIVITY_SHARDS))
+
+
+def _follower(fan: Fan) -> Follower:
+    return Follower(TEAM, fan.phone, fan.owner, 0, 0, shard_of(fan.phone, NAME_SHARDS))
 
 
 def _state_of(row: Row) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -89,14 +90,13 @@ class Activities:
         """
         given = after.registers.given()
         values: dict[str, Value] = {name: getattr(after, name) for name in _NUMBERS}
-        values |= {"lowered": after.lowered, "sliced": after.sliced, "started": after.started, "v": _FORMAT}
+        values |= {"lowered": after.lowered, "shards": after.shards, "started": after.started, "v": _FORMAT}
         values |= {name: _from_register(register) for name, register in given.items()}
         if after.channels:
             values["channels"] = to_text(after.channels)
         at_s = look_at_s(after)
         if at_s:
-            # Rows without these are not in the index.
-            values |= {"sweep": _sweep(after.activity), "sweep_at_s": at_s}
+            values |= {"sweep": _sweep(after.activity), "sweep_at_s": at_s}  # rows without these are not in the index
         gone = [name for name in (*_REGISTERS, "channels", "sweep", "sweep_at_s") if name not in values]
         compared: dict[str, Value] = {"now_s": now_s} if before is None else {"before": before.writes}
         absent = "attribute_not_exists(activity) OR #expires_at_s <= :now_s"
@@ -120,14 +120,13 @@ class Activities:
             return Conflict(now if now and now.expires_at_s > now_s else None)
         return None
 
-    def record(self, row: Row, *, sent: int | None, started: bool, sliced: bool = False) -> Row | None:
+    def record(self, row: Row, *, sent: int | None, started: bool) -> Row | None:
         """
         Note how far a delivery to the whole audience came; never lowers what is noted, never makes a row.
 
         Args:
             sent: The revision, at least, to which every card was brought; None if not all were.
             started: Every phone that its start names was started.
-            sliced: It was handed to slices, and so will be what comes later.
 
         Returns:
             The row as it is now; None if there was nothing to note any more.
@@ -142,9 +141,6 @@ class Activities:
         if started:
             values["started"] = row.start_version
             noted.append("started = :started")
-        if sliced:
-            values["sliced"] = True
-            noted.append("sliced = :sliced")
         try:
             answer = self._client.update_item(
                 TableName=self._table,
@@ -160,9 +156,20 @@ class Activities:
                 raise
             if sent is not None and started:
                 # The cards are noted already, or further; the starts may not be.
-                return self.record(row, sent=None, started=True, sliced=sliced)
+                return self.record(row, sent=None, started=True)
             return None
         return _to_row(answer["Attributes"])
+
+    def grow(self, activity: str, shards: int) -> None:
+        """Have an activity's cards and markers written to so many partitions from now on."""
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(activity, "row"),
+                UpdateExpression="SET shards = :shards ADD writes :one",
+                ConditionExpression="attribute_exists(activity) AND (attribute_not_exists(shards) OR shards < :shards)",
+                ExpressionAttributeValues=arguments({"shards": shards, "one": 1}),
+            )
 
     def due_for_sweep(self, *, now_s: int) -> Iterator[str]:
         """Name activities that the sweep has to look at, by an index that is eventually consistent."""
@@ -236,7 +243,7 @@ def _to_row(item: Item) -> Row:
         text(item, "activity") or "",
         Registers(**registers),
         lowered=flag(item, "lowered") or False,
-        sliced=flag(item, "sliced") or False,
+        shards=number(item, "shards") or 1,
         channels=from_text(text(item, "channels")),
         started=text(item, "started") or "",
         **numbers,

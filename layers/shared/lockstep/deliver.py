@@ -131,7 +131,7 @@ class Deliverer:
                 job.error = error
 
     def _cards_of(self, job: Job, invocation: Invocation) -> Iterator[tuple[Environment, Push]]:
-        pages = self._handover.small(job) if job.delivery.whole else self._pages(job.delivery)
+        pages = self._handover.small(job) if job.delivery.whole else self._pages(job.delivery, job.plan.row)
         if pages is None:
             self._handover.to_slices(job)
             return
@@ -153,12 +153,12 @@ class Deliverer:
             if push is not None:
                 yield target_of(push).environment, push
 
-    def _pages(self, delivery: Delivery) -> Iterator[list[Card | Marker]]:
+    def _pages(self, delivery: Delivery, row: Row) -> Iterator[list[Card | Marker]]:
         ranges = [(delivery.first, delivery.last)]
         if delivery.phones is not None:
             ranges = [(phone, phone) for phone in delivery.phones]
         for first, last in ranges:
-            pages = self._tokens.of_activity(delivery.activity, now_s=int(self._now()), first=first, last=last)
+            pages = self._tokens.of_activity(row.partitions, now_s=int(self._now()), first=first, last=last)
             yield from (page for page in pages if page)
 
     def _hand_on(self, job: Job, first: str) -> None:
@@ -208,7 +208,7 @@ class Deliverer:
             return
         job.leased = prefix
         meant = self._starter.meant(row, delivery, job.followers)
-        pushes = self._starter.pushes(job.plan, meant, [shown for page in self._pages(delivery) for shown in page])
+        pushes = self._starter.pushes(job.plan, meant, [shown for page in self._pages(delivery, row) for shown in page])
         job.settlement.note_starts(pushes)
         job.started = bool(pushes)
         for push in pushes:
@@ -234,7 +234,7 @@ class Deliverer:
             cards = delivery.audience is not Audience.STARTS and job.cards_done and row.sent_revision < sent
             started = delivery.audience is not Audience.CARDS and job.starts_done and row.owes_starts
             if cards or started:
-                after = self._activities.record(row, sent=sent if cards else None, started=started, sliced=job.sliced)
+                after = self._activities.record(row, sent=sent if cards else None, started=started)
                 if cards and after is not None:
                     self._follow_up(after)
         if job.published_at_ms is not None and job.settlement.last_accepted_ms is not None:

@@ -3,17 +3,11 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from lockstep.dynamodb import Item, get_batch, lives, query_page, to_item, write_batch
+from lockstep.dynamodb import Item, get_batch, lives, to_item, write_batch
 from lockstep.phones import Follower, StartToken
-from lockstep.token_items import (
-    follower_key,
-    of_name_key,
-    range_of,
-    start_token_key,
-    to_follower,
-    to_start_token,
-    whole_phones,
-)
+from lockstep.sharded_reads import newest, read_page
+from lockstep.shards import NAME_SHARDS, Sharded, shard_of
+from lockstep.token_items import follower_key, start_token_key, to_follower, to_start_token
 from lockstep.tokens import START_TOKEN_LIFE_S
 
 if TYPE_CHECKING:
@@ -56,14 +50,15 @@ class Followers:
 
     def page(self, name: str, *, now_s: int, first: str = "", last: str = "", limit: int) -> tuple[list[Follower], str]:
         """Read one page of a name's followers by their phones' hashes, and its last phone; empty where nothing is left."""
-        items, more = query_page(self._client, range_of(self._table, of_name_key(name), first, last), limit=limit)
-        whole, end = whole_phones(items, more=more)
-        return [to_follower(item) for item in whole if lives(item, now_s)], end
+        audience = Sharded.of_name(name)
+        items, end = read_page(self._client, self._table, audience, first=first, last=last, limit=limit)
+        return [to_follower(item) for item in items if lives(item, now_s)], end
 
     def among(self, name: str, phones: Iterable[str], *, now_s: int) -> list[Follower]:
         """Read those of these phones that follow a name."""
-        keys = [follower_key(Follower(name, phone, "", 0, 0)) for phone in dict.fromkeys(phones)]
-        return [to_follower(item) for item in self._get(keys) if lives(item, now_s)]
+        places = dict.fromkeys((phone, shard) for phone in phones for shard in (0, shard_of(phone, NAME_SHARDS)))
+        keys = [follower_key(Follower(name, phone, "", 0, 0, shard)) for phone, shard in places]
+        return [to_follower(item) for item in newest(self._get(keys)) if lives(item, now_s)]
 
     def start_tokens(self, followers: Iterable[Follower], attributes_type: str, *, now_s: int) -> list[StartToken]:
         """Read the live start tokens that these phones have for an attributes type, as their owners'."""

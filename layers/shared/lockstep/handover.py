@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+from lockstep.activities import Activities
 from lockstep.delivery import Audience
 from lockstep.followers import Followers
 from lockstep.jobs import Job, parts_of
 from lockstep.phones import Card, Marker
 from lockstep.queues import DeliveryQueue
+from lockstep.shards import ACTIVITY_SHARDS
 from lockstep.slice_items import SliceItems
 from lockstep.tokens import Tokens
 
@@ -21,6 +23,7 @@ class Handover:
 
     def __init__(
         self,
+        activities: Activities,
         tokens: Tokens,
         followers: Followers,
         slices: SliceItems,
@@ -30,6 +33,7 @@ class Handover:
         now: Callable[[], float],
     ) -> None:
         self._page_rows = page_rows
+        self._activities = activities
         self._tokens = tokens
         self._followers = followers
         self._slices = slices
@@ -42,7 +46,7 @@ class Handover:
         if job.plan.row.sliced or (delivery.audience is not Audience.CARDS and self.has_many_followers(job)):
             return None
         page, more = self._tokens.page_of_activity(
-            delivery.activity, now_s=now_s, first=delivery.first, limit=self._page_rows
+            job.plan.row.partitions, now_s=now_s, first=delivery.first, limit=self._page_rows
         )
         if more:
             return None
@@ -59,6 +63,9 @@ class Handover:
     def to_slices(self, job: Job) -> None:
         """Hand a whole audience to slices; what is noted first keeps others from starting its phones at once."""
         delivery, row = job.delivery, job.plan.row
+        if not row.sliced:
+            # First, so that what the slices write, and the cards that register meanwhile, are spread.
+            self._activities.grow(row.activity, ACTIVITY_SHARDS)
         split = self._slices.split(
             delivery.activity, "", served=delivery.from_revision or 0, born=row.first_run, now_s=int(self._now())
         )

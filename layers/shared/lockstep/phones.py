@@ -44,6 +44,7 @@ class Card:
         run: The run of the activity it belongs to; 0 if it registered before the activity had one.
         token: Its update token, None if it has none (yet, or since Apple called it dead).
         registered_at_ms: Our clock, when we stored it.
+        shard: In which partition of the activity's it is stored (`shards.shard_of`); 0 is always read.
         owed: Whether no catch-up has been queued yet for its token; said by `Tokens.put_card` alone.
     """
 
@@ -55,6 +56,7 @@ class Card:
     token: str | None = field(repr=False)
     observed_at_ms: int
     registered_at_ms: int
+    shard: int = 0
     owed: bool = False
 
 
@@ -78,6 +80,7 @@ class Marker:
     Attributes:
         revision: Of the row whose state the start carried.
         confirmed: Whether APNs answered that it took the start.
+        shard: In which partition of the activity's it is stored.
     """
 
     activity: str
@@ -86,17 +89,24 @@ class Marker:
     run: int
     revision: int
     confirmed: bool = False
+    shard: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """That a phone may be of a named audience; whether it is says the phone itself."""
+    """
+    That a phone may be of a named audience; whether it is says the phone itself.
+
+    Attributes:
+        shard: In which partition of the name's it is stored.
+    """
 
     name: str
     phone: str
     owner: str
     observed_at_ms: int
     registered_at_ms: int
+    shard: int = 0
 
 
 type PhoneRow = Card | StartToken | Marker | Follower | Phone

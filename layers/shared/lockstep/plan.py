@@ -11,6 +11,7 @@ from lockstep.delivery import Delivery
 from lockstep.payload import BROADCAST_BODY_MAX_BYTES, DEVICE_BODY_MAX_BYTES, start_body
 from lockstep.phones import Card, Marker, Phone, StartToken
 from lockstep.row import CARD_LIFE_S, Register, Row
+from lockstep.shards import shard_of
 
 # A start that a phone gets later than this shows something that is over (a choice: Apple names no number).
 START_LIFE_S = 600
@@ -109,7 +110,8 @@ class Plan:
         body = self._bodies.start(channel.id if channel is not None and takes_channels(phone.os_version) else None)
         if body is None or start_token.token is None or not self._allows(start_token.owner):
             return None
-        marker = Marker(self.row.activity, phone.phone, start_token.owner, self.row.run, self.row.revision)
+        shard = shard_of(phone.phone, self.row.shards)
+        marker = Marker(self.row.activity, phone.phone, start_token.owner, self.row.run, self.row.revision, shard=shard)
         priority = _said(self.row.registers.start) or 10
         expiration_s = int(self._now_s) + START_LIFE_S
         return self._push(start_token, start_token.token, phone, body, priority, expiration_s, marker)

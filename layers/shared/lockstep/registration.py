@@ -18,9 +18,10 @@ from lockstep.errors import Forbidden
 from lockstep.followers import Followers
 from lockstep.ids import phone_of
 from lockstep.models import CardRegistration, Report, ReportedCard, StartTokenRegistration
-from lockstep.phones import Card, Follower, Marker, Phone, StartToken
+from lockstep.phones import Card, Follower, Marker, Phone, PhoneRow, StartToken
 from lockstep.queues import DeliveryQueue
 from lockstep.row import Row
+from lockstep.shards import NAME_SHARDS, shard_of
 from lockstep.tokens import Tokens
 
 # An app that just reported may start a card itself, from the report's answer; its card registers before the push does.
@@ -76,9 +77,11 @@ class Registration:
         ]
 
         follows = None if report.follows is None else tuple(dict.fromkeys(report.follows))
-        followed = [Follower(name, phone, user, observed_at_ms, now_ms) for name in follows or ()]
+        at = shard_of(phone, NAME_SHARDS)
+        followed = [Follower(name, phone, user, observed_at_ms, now_ms, at) for name in follows or ()]
 
         self._followers.put(followed, now_s=now_ms // 1000)
+        self._move(cards, known)
         stored = [self._tokens.put_card(card, now_s=now_ms // 1000, keeps_run=card.card in guessed) for card in cards]
         for start_token in start_tokens:
             self._tokens.put_start_token(start_token, now_s=now_ms // 1000)
@@ -157,6 +160,8 @@ class Registration:
             return
         reported = ReportedCard(card=card, activity=request.activity, run=request.run, token=request.token)
         shown = _card(user, phone, reported, row, observed_at_ms, now_ms)
+        if row is not None and row.shards > 1:
+            self._move([shown], self._tokens.of_phone(phone, now_s=now_ms // 1000))
         stored = self._tokens.put_card(shown, now_s=now_ms // 1000, keeps_run=request.run is None)
         if self._own(phone, user, observed_at_ms) is None:
             self._withdraw([shown])
@@ -261,6 +266,13 @@ class Registration:
                 return after
         raise TimeoutError("the phone changes all the time")
 
+    def _move(self, cards: Iterable[Card], known: Iterable[PhoneRow]) -> None:
+        """Take cards along that were stored before their activity grew; the index may not know one that is a second old."""
+        shards = {_name(card): card.shard for card in cards}
+        for row in known:
+            if isinstance(row, Card) and shards.get(_name(row), 0) not in (0, row.shard):
+                self._tokens.move(row, shards[_name(row)])
+
     def _withdraw(self, rows: Iterable[Card | StartToken | Follower]) -> None:
         """Take back what we wrote for a phone that became another's, or nobody's, meanwhile."""
         for row in rows:
@@ -276,12 +288,13 @@ class Registration:
         now_ms: int,
     ) -> None:
         """Delete rows that the lists left out, or that a former owner left; push passes over both already."""
-        names = {_name(row) for row in listed}
+        names, at = {_name(row) for row in listed}, shard_of(phone.phone, NAME_SHARDS)
         for row in known:
             if row.owner != phone.owner:
                 self._tokens.delete(row, observed_before_ms=observed_at_ms + 1, registered_by_ms=now_ms)
                 continue
-            if isinstance(row, Follower) and row.name not in phone.follows:
+            moved = isinstance(row, Follower) and report.follows is not None and row.shard != at
+            if isinstance(row, Follower) and (row.name not in phone.follows or moved):
                 self._tokens.delete(row, observed_before_ms=observed_at_ms, registered_by_ms=now_ms)
             if isinstance(row, Marker | Follower):
                 continue
@@ -296,7 +309,7 @@ class Registration:
         """Note that the phone had its card of a run, before its row goes: that run doesn't bring it back."""
         activity = None if card.run else self._activities.get(card.activity, now_s=now_ms // 1000)
         run = card.run or (activity.run if activity else 0)
-        marker = Marker(card.activity, card.phone, card.owner, run, revision=0, confirmed=True)
+        marker = Marker(card.activity, card.phone, card.owner, run, revision=0, confirmed=True, shard=card.shard)
         self._tokens.note_dismissal(marker, now_s=now_ms // 1000, now_ms=now_ms)
 
     def _now_ms(self) -> int:
@@ -310,7 +323,8 @@ def _outdated(phone: Phone | None, user: str, observed_at_ms: int) -> bool:
 def _card(user: str, phone: str, card: ReportedCard, row: Row | None, observed_at_ms: int, now_ms: int) -> Card:
     """A card that doesn't say which run it is of belongs to the row's run of now; with no row yet, to the first."""
     run = card.run if card.run is not None else (row.run if row else 0)
-    return Card(card.activity, phone, card.card, user, run, card.token, observed_at_ms, now_ms)
+    shard = shard_of(phone, row.shards if row else 1)
+    return Card(card.activity, phone, card.card, user, run, card.token, observed_at_ms, now_ms, shard)
 
 
 def _catch_up(card: Card) -> Delivery:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from lockstep.apns import Environment
 from lockstep.channels import Channel, Storage
 from lockstep.json_values import JsonObject
+from lockstep.shards import Sharded
 
 # A card lives 12 hours after its last sign of life (Apple: 8 hours active and 4 on the lock screen); the row a day more.
 CARD_LIFE_S = 12 * 3600
@@ -94,7 +95,7 @@ class Row:
         hour: The hour since 1970 whose silent updates `spent` counts.
         spent: How many silent updates of that hour set out.
         lowered: Whether they were too many to go out with priority 10.
-        sliced: Whether the audience is too big for one function, and is served in slices.
+        shards: How many partitions its cards and markers are written to; only grows (`shards`).
         channels: Those that were made for it, of this run, and of earlier ones that were not told their end yet.
         broadcast_at_ms: When something last set out on them.
         repeats: How often its end was said again.
@@ -119,7 +120,7 @@ class Row:
     hour: int = 0
     spent: int = 0
     lowered: bool = False
-    sliced: bool = False
+    shards: int = 1
     channels: tuple[Channel, ...] = ()
     broadcast_at_ms: int = 0
     repeats: int = 0
@@ -136,6 +137,16 @@ class Row:
         """The name whose followers' phones the start names."""
         value = self.registers.start.value.get("audience") if self.registers.start else None
         return value if isinstance(value, str) else None
+
+    @property
+    def sliced(self) -> bool:
+        """Whether the audience is too big for one function, and is served in slices."""
+        return self.shards > 1
+
+    @property
+    def partitions(self) -> Sharded:
+        """Where its cards and markers are."""
+        return Sharded.of_activity(self.activity, self.shards)
 
     @property
     def names_somebody(self) -> bool:

@@ -164,7 +164,7 @@ class Slicer:
         first = f"{one.cursor}~" if one.cursor else one.prefix
         end = until if until != one.prefix else ""
         shown, last = self._tokens.page_of_activity(
-            row.activity, now_s=now_s, first=first, last=until, limit=self._page_rows
+            row.partitions, now_s=now_s, first=first, last=until, limit=self._page_rows
         )
         followers: list[Follower] = []
         if starts and row.audience is not None:

@@ -7,6 +7,7 @@ from lockstep.apns import Environment
 from lockstep.dynamodb import Item, arguments, flag, number, text, to_item
 from lockstep.json_values import compact, parse
 from lockstep.phones import Card, Follower, Marker, Phone, PhoneRow, StartToken
+from lockstep.shards import ACTIVITY_SHARDS, Sharded
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef
@@ -16,19 +17,9 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def of_activity_key(activity: str) -> str:
-    """The partition of an activity's cards and markers."""
-    return f"activity#{activity}#0"
-
-
 def of_user_key(user: str) -> str:
     """The partition of a user's start tokens."""
     return f"user#{user}#0"
-
-
-def of_name_key(name: str) -> str:
-    """The partition of those who follow a name."""
-    return f"name#{name}#0"
 
 
 def range_of(table: str, audience: str, first: str = "", last: str = "") -> "QueryInputPaginateTypeDef":
@@ -49,22 +40,28 @@ def range_of(table: str, audience: str, first: str = "", last: str = "") -> "Que
     }
 
 
-def whole_phones(items: list[Item], *, more: bool) -> tuple[list[Item], str]:
-    """
-    Cut a page so that all rows of each of its phones are in it.
-
-    Returns:
-        The rows, and the last of their phones; the empty hash where nothing is left to read.
-    """
-    if not items or not more:
-        return items, ""
-    cut = _phone_of(items[-1])
-    whole = [item for item in items if _phone_of(item) != cut]
-    return (whole, _phone_of(whole[-1])) if whole else (items, cut)
+def sort_key_of(item: Item) -> str:
+    """What a row is of its phone: the same in each shard."""
+    return text(item, "phone") or ""
 
 
-def _phone_of(item: Item) -> str:
-    return (text(item, "phone") or "").partition("#")[0]
+def hash_of(item: Item) -> str:
+    """The phone that a row is of."""
+    return sort_key_of(item).partition("#")[0]
+
+
+def newer(one: Item, other: Item) -> Item:
+    """Of two rows that say the same of a phone, in two shards, pick the newer."""
+    return max(other, one, key=_age)
+
+
+def _age(item: Item) -> tuple[int, int]:
+    # A marker was not observed; that of a later run counts.
+    return number(item, "observed_at_ms") or number(item, "run") or 0, number(item, "registered_at_ms") or 0
+
+
+def _shard_of(item: Item) -> int:
+    return int((text(item, "audience") or "").rpartition("#")[2])
 
 
 def _key(audience: str, phone: str) -> Item:
@@ -76,11 +73,11 @@ def phone_key(phone: str) -> Item:
 
 
 def card_key(card: Card) -> Item:
-    return _key(of_activity_key(card.activity), f"{card.phone}#card#{card.card}")
+    return _key(_of_activity(card), f"{card.phone}#card#{card.card}")
 
 
 def marker_key(marker: Marker) -> Item:
-    return _key(of_activity_key(marker.activity), f"{marker.phone}#marker")
+    return _key(_of_activity(marker), f"{marker.phone}#marker")
 
 
 def start_token_key(row: StartToken) -> Item:
@@ -88,7 +85,11 @@ def start_token_key(row: StartToken) -> Item:
 
 
 def follower_key(row: Follower) -> Item:
-    return _key(of_name_key(row.name), f"{row.phone}#follows")
+    return _key(Sharded.of_name(row.name).key(row.shard), f"{row.phone}#follows")
+
+
+def _of_activity(row: Card | Marker) -> str:
+    return Sharded.of_activity(row.activity, ACTIVITY_SHARDS).key(row.shard)
 
 
 def key_of(row: Card | StartToken | Marker | Follower) -> Item:
@@ -143,6 +144,7 @@ def to_follower(item: Item) -> Follower:
         owner=text(item, "owner") or "",
         observed_at_ms=number(item, "observed_at_ms") or 0,
         registered_at_ms=number(item, "registered_at_ms") or 0,
+        shard=_shard_of(item),
     )
 
 
@@ -156,6 +158,7 @@ def to_card(item: Item) -> Card:
         token=text(item, "token"),
         observed_at_ms=number(item, "observed_at_ms") or 0,
         registered_at_ms=number(item, "registered_at_ms") or 0,
+        shard=_shard_of(item),
     )
 
 
@@ -178,4 +181,5 @@ def to_marker(item: Item) -> Marker:
         run=number(item, "run") or 0,
         revision=number(item, "revision") or 0,
         confirmed=flag(item, "confirmed") or False,
+        shard=_shard_of(item),
     )

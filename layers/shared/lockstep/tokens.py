@@ -1,6 +1,7 @@
 """The tokens table: phones, their cards, start tokens and start markers. `token_items` knows what its items look like."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,6 @@ from lockstep.dynamodb import (
     conflict_item,
     get_batch,
     lives,
-    query_page,
     query_pages,
     text,
     to_item,
@@ -22,12 +22,13 @@ from lockstep.dynamodb import (
 )
 from lockstep.phones import Card, Follower, Marker, Phone, PhoneRow, StartToken
 from lockstep.row import CARD_LIFE_S
+from lockstep.sharded_reads import read_page
+from lockstep.shards import Sharded
 from lockstep.token_items import (
     card_key,
     from_names,
     key_of,
     marker_key,
-    of_activity_key,
     of_user_key,
     phone_key,
     range_of,
@@ -38,14 +39,19 @@ from lockstep.token_items import (
     to_phone_row,
     to_start_token,
     token_hash,
-    whole_phones,
 )
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+# How many rows are read in one call, where nobody says how many (DynamoDB: 1 MB at most, some 2,000 cards).
+_PAGE_ROWS = 1_000
+
 # A push-to-start token has no documented end; a phone that reports renews its own.
 START_TOKEN_LIFE_S = 365 * 24 * 3600
+
+# Each conflict means that somebody wrote the card where it was. What stays there in the end is passed over: it is older.
+_TRIES = 5
 
 _FORMAT = 1
 
@@ -122,6 +128,40 @@ class Tokens:
         caught_up = unchanged and text(old, "caught_up") == token_hash(card.token or "")
         return replace(card, owed=card.token is not None and not caught_up)
 
+    def move(self, card: Card, shard: int) -> None:
+        """
+        Take what is stored of a card, its run and its tombstone, along to the shard that it is to be stored in.
+
+        A catch-up is owed there again: a delivery may just pass that doesn't look there yet.
+        """
+        here, there = card_key(card), card_key(replace(card, shard=shard))
+        conflict = self._client.exceptions.ConditionalCheckFailedException
+        for _ in range(_TRIES):
+            found = list(get_batch(self._client, self._table, [here]))
+            if not found:
+                return
+            [item] = found
+            same = {f":{name}": item[name] for name in ("observed_at_ms", "registered_at_ms", "token") if name in item}
+            with suppress(conflict):
+                # Unless what is there is newer.
+                self._client.put_item(
+                    TableName=self._table,
+                    Item={**item, **there, "caught_up": {"S": ""}},
+                    ConditionExpression="attribute_not_exists(observed_at_ms) OR observed_at_ms <= :observed",
+                    ExpressionAttributeValues={":observed": item["observed_at_ms"]},
+                )
+            with suppress(conflict):
+                # Unless it was written, or called dead, meanwhile: then that is to be taken along too.
+                self._client.delete_item(
+                    TableName=self._table,
+                    Key=dict(here),
+                    ConditionExpression="observed_at_ms = :observed_at_ms AND registered_at_ms = :registered_at_ms AND "
+                    + ("#token = :token" if ":token" in same else "attribute_not_exists(#token)"),
+                    ExpressionAttributeNames={"#token": "token"},
+                    ExpressionAttributeValues=same,
+                )
+                return
+
     def caught_up(self, card: Card) -> None:
         """Note that a catch-up for this card's token is queued, unless the token has changed since."""
         token = card.token or ""
@@ -173,24 +213,28 @@ class Tokens:
     # --- what push reads and writes
 
     def of_activity(
-        self, activity: str, *, now_s: int, first: str = "", last: str = ""
+        self, activity: Sharded, *, now_s: int, first: str = "", last: str = ""
     ) -> Iterator[list[Card | Marker]]:
         """Yield pages of an activity's cards and markers whose phones' hashes are from `first` to `last`, in that order."""
-        for page in self._query(of_activity_key(activity), first, last):
-            yield _shown(page, now_s)
+        while True:
+            page, end = self.page_of_activity(activity, now_s=now_s, first=first, last=last, limit=_PAGE_ROWS)
+            yield page
+            if not end:
+                return
+            # Every row of that phone comes before this, every row of the next after it.
+            first = f"{end}~"
 
     def page_of_activity(
-        self, activity: str, *, now_s: int, first: str = "", last: str = "", limit: int
+        self, activity: Sharded, *, now_s: int, first: str = "", last: str = "", limit: int
     ) -> tuple[list[Card | Marker], str]:
         """Read one page of that, and the last phone it has all rows of; the empty hash where nothing is left."""
-        request = range_of(self._table, of_activity_key(activity), first, last)
-        items, more = query_page(self._client, request, limit=limit)
-        whole, end = whole_phones(items, more=more)
-        return _shown(whole, now_s), end
+        items, end = read_page(self._client, self._table, activity, first=first, last=last, limit=limit)
+        return _shown(items, now_s), end
 
     def start_tokens(self, user: str, attributes_type: str, *, now_s: int) -> list[StartToken]:
         """Read the live start tokens that a user's phones have for an attributes type."""
-        rows = [to_start_token(item) for page in self._query(of_user_key(user)) for item in page if lives(item, now_s)]
+        pages = query_pages(self._client, range_of(self._table, of_user_key(user)))
+        rows = [to_start_token(item) for page in pages for item in page if lives(item, now_s)]
         return [row for row in rows if row.attributes_type == attributes_type and row.token is not None]
 
     def put_markers(self, markers: Iterable[Marker], *, now_s: int, now_ms: int) -> None:
@@ -266,9 +310,6 @@ class Tokens:
                 raise
 
     # --- DynamoDB
-
-    def _query(self, audience: str, first: str = "", last: str = "") -> Iterator[list[Item]]:
-        yield from query_pages(self._client, range_of(self._table, audience, first, last))
 
     def _by_index(self, index: str, attribute: str, value: str, now_s: int) -> Iterator[PhoneRow]:
         pages = query_pages(

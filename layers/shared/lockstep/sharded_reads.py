@@ -1,0 +1,59 @@
+"""Pages of a range of phones, out of the partitions that an audience has."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from lockstep.dynamodb import Item, query_page
+from lockstep.shards import Sharded
+from lockstep.token_items import hash_of, newer, range_of, sort_key_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def read_page(
+    client: "DynamoDBClient", table: str, audience: Sharded, *, first: str, last: str, limit: int
+) -> tuple[list[Item], str]:
+    """
+    Read the rows of the first phones of a range, in the order of their hashes, strongly consistent.
+
+    Args:
+        first: The least sort key that is wanted; a hash is less than every row of its phone.
+        last: The last hash that is wanted, or what the last ones begin with; empty for all.
+        limit: About how many rows; no phone may have more.
+
+    Returns:
+        All rows of each of the phones, and the last of the phones; the empty hash where nothing is left to read.
+    """
+
+    def part(shard: int, limit: int) -> tuple[list[Item], bool]:
+        return query_page(client, range_of(table, audience.key(shard), first, last), limit=limit)
+
+    found, more = part(0, limit)
+    ends = [hash_of(found[-1])] if more else []
+    elsewhere: list[Item] = []
+    for shard in audience.beyond_first(first, last):
+        if len(elsewhere) >= limit or (ends and elsewhere and hash_of(elsewhere[-1]) > ends[0]):
+            more = True
+        else:
+            items, more = part(shard, limit - len(elsewhere))
+            elsewhere += items
+        if more:
+            ends.append(hash_of(elsewhere[-1]))
+            break
+    if not ends:
+        return newest([*found, *elsewhere]), ""
+    # What is beyond the phone at which the first of them broke off is not known whole, nor may that phone itself be.
+    end = min(ends)
+    rows = [row for row in newest([*found, *elsewhere]) if hash_of(row) <= end]
+    whole = [row for row in rows if hash_of(row) < end]
+    return (whole, hash_of(whole[-1])) if whole else (rows, end)
+
+
+def newest(items: Iterable[Item]) -> list[Item]:
+    """Of rows that say the same of a phone in two shards, keep the newer."""
+    kept: dict[str, Item] = {}
+    for item in items:
+        name = sort_key_of(item)
+        kept[name] = newer(kept[name], item) if name in kept else item
+    return [kept[name] for name in sorted(kept)]
