@@ -4,6 +4,8 @@ import heapq
 from dataclasses import dataclass
 from math import ceil
 
+from lockstep.shards import ACTIVITY_SHARDS, NAME_SHARDS
+
 # us-east-1, list prices as known in November 2026, in USD.
 _READ_UNIT, _WRITE_UNIT = 0.125e-6, 0.625e-6
 _SQS_REQUEST, _INVOCATION, _GB_S, _HTTP_REQUEST = 0.40e-6, 0.20e-6, 0.0000166667, 1.00e-6
@@ -72,7 +74,7 @@ def update(phones: int) -> Taken:
     slices = slices_of(phones)
     pages = max(1, slices, ceil(phones / _PAGE)) if slices else 1
     # Cards by the page, eight or so to a unit; phones one by one; the row and the lease before and between.
-    reads = phones * (1 + 0.12) + (4 + slices * 5 + pages if slices else 2)
+    reads = phones * (1 + 0.12) + (4 + slices * 7 + _shard_reads(slices) + pages if slices else 2)
     writes = 4 + slices * 2 + pages if slices else 2
     return _taken(phones, reads, writes, slices)
 
@@ -81,9 +83,14 @@ def start(phones: int) -> Taken:
     """What starting everybody who follows a name takes."""
     slices = slices_of(phones)
     pages = max(1, slices, ceil(phones / _PAGE)) if slices else 1
-    reads = phones * (2 + 0.06) + (5 + slices * 5 + pages if slices else 4)
+    reads = phones * (2 + 0.06) + (5 + slices * 3 + _shard_reads(slices) + pages if slices else 3 + NAME_SHARDS)
     writes = 6 * phones + (6 + slices * 2 + pages if slices else 5)
     return _taken(phones, reads, writes, slices)
+
+
+def _shard_reads(slices: int) -> int:
+    """What rounding adds where each slice looks into its shards, several of them or a part of one."""
+    return 2 * max(ACTIVITY_SHARDS, slices)
 
 
 def registration(phones: int) -> Taken:

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bench.quick_moto import fill
@@ -96,8 +96,9 @@ class Crowd:
     ) -> None:
         self._client, self._table = aws.dynamodb, aws.tables["TokensTable"]
         self._apple = apple
+        self._activities = Activities(self._client, aws.tables["ActivitiesTable"])
         self._registration = Registration(
-            Activities(self._client, aws.tables["ActivitiesTable"]),
+            self._activities,
             Tokens(self._client, self._table),
             Followers(self._client, self._table),
             DeliveryQueue(aws.sqs, aws.queues["DeliveryQueue"]),
@@ -152,10 +153,12 @@ class Crowd:
         if not wanted:
             return
         self.tell(wanted[0], run)
-        item, at_ms, items = self._item(card_key(_card(wanted[0]))), _now_ms(), []
+        row = self._activities.get(ACTIVITY, now_s=_now_ms() // 1000)
+        shards = row.shards if row else 1
+        item, at_ms, items = self._item(card_key(_card(wanted[0], shards))), _now_ms(), []
         for fan in wanted[1:]:
             own = to_item({"device_key": fan.phone, "owner": fan.owner, "card": fan.card, "token": fan.token})
-            items.append({**item, **own, **card_key(_card(fan))})
+            items.append({**item, **own, **card_key(_card(fan, shards))})
             fan.told_ms[fan.token] = at_ms
         write_batch(self._client, self._table, [{"PutRequest": {"Item": one}} for one in items])
 
@@ -188,8 +191,8 @@ class Crowd:
 
     def stored_token(self, fan: Fan) -> str | None:
         """Read the token that a card's row has now."""
-        card = _card(fan)
-        return text(self._item(card_key(card)) or self._item(card_key(replace(card, shard=0))), "token")
+        stored = (self._item(card_key(_card(fan, shards))) for shards in (ACTIVITY_SHARDS, 1))
+        return next((text(item, "token") for item in stored if item), None)
 
     def stored_start_token(self, fan: Fan) -> str | None:
         """Read the start token that a phone's row has now."""
@@ -221,8 +224,8 @@ def _start_token(fan: Fan, at_ms: int) -> StartToken:
     return StartToken(fan.owner, fan.phone, ATTRIBUTES_TYPE, fan.start_token, at_ms, at_ms)
 
 
-def _card(fan: Fan) -> Card:
-    return Card(ACTIVITY, fan.phone, fan.card, fan.owner, 0, None, 0, 0, shard_of(fan.phone, ACTIVITY_SHARDS))
+def _card(fan: Fan, shards: int) -> Card:
+    return Card(ACTIVITY, fan.phone, fan.card, fan.owner, 0, None, 0, 0, shard_of(fan.phone, shards))
 
 
 def _follower(fan: Fan) -> Follower:
