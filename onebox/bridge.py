@@ -4,11 +4,15 @@ import re
 import socket
 import subprocess
 from collections.abc import Mapping
+from ipaddress import ip_network
 
 # What containers call this machine: Docker Desktop by itself, other engines because samconfig.toml says so.
 CONTAINER_HOST = "host.docker.internal"
 
-_ASK = ("docker", "network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}")
+_ASK = (
+    *("docker", "network", "inspect", "bridge", "--format"),
+    "{{range .IPAM.Config}}{{if .Gateway}}{{.Gateway}}{{else}}{{.Subnet}}{{end}} {{end}}",
+)
 _ANSWER_S = 5
 
 _HERE = re.compile(r"^(https?://)(127\.0\.0\.1|localhost)(?=:)")
@@ -25,7 +29,7 @@ def addresses() -> list[str]:
         found = subprocess.run(_ASK, capture_output=True, text=True, timeout=_ANSWER_S, check=True).stdout.split()
     except (OSError, subprocess.SubprocessError):
         return []
-    return [address for address in found if _is_ours(address)]
+    return [address for address in map(_gateway, found) if _is_ours(address)]
 
 
 def as_containers_say(variables: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -34,6 +38,11 @@ def as_containers_say(variables: Mapping[str, str | None]) -> dict[str, str | No
         name: value and _HERE.sub(lambda found: found.group(1) + CONTAINER_HOST, value)
         for name, value in variables.items()
     }
+
+
+def _gateway(found: str) -> str:
+    """Some engines name no gateway of their bridge: Docker takes the first address of its network, unless it is told."""
+    return str(next(ip_network(found).hosts())) if "/" in found else found
 
 
 def _is_ours(address: str) -> bool:

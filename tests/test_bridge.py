@@ -28,6 +28,14 @@ def test_an_address_of_dockers_that_is_ours_is_listened_on(tmp_path: Path, monke
     assert addresses() == ["127.0.0.5"]
 
 
+def test_a_bridge_without_a_gateway_has_the_first_address_of_its_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker(tmp_path, monkeypatch, "echo 127.0.0.4/30")
+
+    assert addresses() == ["127.0.0.5"]
+
+
 @pytest.mark.parametrize(
     "script",
     [
