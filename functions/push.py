@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import certifi
 from aws_lambda_powertools import Logger, Metrics
-from botocore.config import Config
 
 from lockstep.activities import Activities
 from lockstep.apns import Environment
+from lockstep.aws_clients import CONFIG, CONNECT_TIMEOUT_S, READ_TIMEOUT_S, dynamodb_client
+from lockstep.aws_transport import CurlTransport
 from lockstep.batch import Batch
 from lockstep.channel_items import ChannelItems
 from lockstep.channel_keeping import ChannelKeeper
@@ -51,9 +52,11 @@ settings = PushSettings.from_env(os.environ)
 logger = Logger()
 telemetry = Telemetry(logger, Metrics())
 
-config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
-dynamodb = boto3.client("dynamodb", config=config)
-sqs = boto3.client("sqs", config=config)
+dynamodb = dynamodb_client()
+CurlTransport(
+    ca_file=certifi.where(), connect_timeout_s=CONNECT_TIMEOUT_S, read_timeout_s=READ_TIMEOUT_S, now=time.time
+).carry(dynamodb)
+sqs = boto3.client("sqs", config=CONFIG)
 
 activities = Activities(dynamodb, settings.activities_table)
 tokens = Tokens(dynamodb, settings.tokens_table)
@@ -61,7 +64,7 @@ followers = Followers(dynamodb, settings.tokens_table)
 slices = SliceItems(dynamodb, settings.activities_table)
 delivery_queue = DeliveryQueue(sqs, settings.delivery_queue_url)
 slice_queue = DeliveryQueue(sqs, settings.slice_queue_url)
-keys = KeySource(boto3.client("secretsmanager", config=config), settings.signing_key_secret, now=time.time)
+keys = KeySource(boto3.client("secretsmanager", config=CONFIG), settings.signing_key_secret, now=time.time)
 ca_file = settings.apns_ca_file or certifi.where()
 requests = SingleRequests(ca_file=ca_file, keys=keys, now=time.time)
 push_urls = {Environment.PRODUCTION: settings.apns_production_url, Environment.SANDBOX: settings.apns_sandbox_url}

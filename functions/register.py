@@ -9,10 +9,10 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.logging import correlation_paths
-from botocore.config import Config
 
 from lockstep import http
 from lockstep.activities import Activities
+from lockstep.aws_clients import CONFIG, dynamodb_client
 from lockstep.errors import Forbidden, InvalidInput
 from lockstep.followers import Followers
 from lockstep.ids import phone_of
@@ -29,9 +29,8 @@ settings = RegisterSettings.from_env(os.environ)
 logger = Logger()
 app = APIGatewayHttpResolver()
 
-config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
-dynamodb = boto3.client("dynamodb", config=config)
-sqs = boto3.client("sqs", config=config)
+dynamodb = dynamodb_client()
+sqs = boto3.client("sqs", config=CONFIG)
 
 registration = Registration(
     Activities(dynamodb, settings.activities_table),

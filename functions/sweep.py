@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import certifi
 from aws_lambda_powertools import Logger, Metrics
-from botocore.config import Config
 
 from lockstep.activities import Activities
 from lockstep.apns import Environment
+from lockstep.aws_clients import CONFIG, dynamodb_client
 from lockstep.channel_items import ChannelItems
 from lockstep.channels_api import ChannelsApi
 from lockstep.errors import Misconfigured
@@ -32,13 +32,12 @@ settings = SweepSettings.from_env(os.environ)
 logger = Logger()
 telemetry = Telemetry(logger, Metrics())
 
-config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
-dynamodb = boto3.client("dynamodb", config=config)
-sqs = boto3.client("sqs", config=config)
+dynamodb = dynamodb_client()
+sqs = boto3.client("sqs", config=CONFIG)
 
 requests = SingleRequests(
     ca_file=settings.apns_ca_file or certifi.where(),
-    keys=KeySource(boto3.client("secretsmanager", config=config), settings.signing_key_secret, now=time.time),
+    keys=KeySource(boto3.client("secretsmanager", config=CONFIG), settings.signing_key_secret, now=time.time),
     now=time.time,
 )
 sweep = Sweep(

@@ -16,7 +16,9 @@ PACKAGE = ROOT / "layers" / "shared" / "lockstep"
 # given their clients, so that even they load nothing.)
 WORLDLY = {
     "activities": "botocore's errors",
+    "aws_clients": "boto3",
     "aws_faults": "botocore's errors",
+    "aws_transport": "libcurl, botocore",
     "batch": "stands on deliver",
     "channel_keeping": "stands on channels_api and both tables; botocore's errors",
     "channels_api": "stands on single_requests",
