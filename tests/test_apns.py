@@ -21,7 +21,3 @@ def test_a_push_prints_neither_its_token_nor_its_body() -> None:
 
     assert "abab" not in repr(push)
     assert "Ana" not in repr(push)
-
-
-def test_what_the_caller_hangs_on_a_push_does_not_make_it_another() -> None:
-    assert Push("ab", b"", 10, 0, ref=1) == Push("ab", b"", 10, 0, ref=2)

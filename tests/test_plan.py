@@ -1,7 +1,7 @@
 """Which push, if any, a phone gets."""
 
 import json
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 import pytest

@@ -1,6 +1,6 @@
 """Which partitions an audience has, and that a page read out of them is what one partition would have given."""
 
-from dataclasses import replace
+from copy import replace
 from itertools import count
 
 import pytest

@@ -1,6 +1,6 @@
 """The tokens table: what is stored under which condition, what reads leave out, what Apple's word does."""
 
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

@@ -1,7 +1,8 @@
 """What is pushed to APNs, and what becomes of it: all values, never exceptions."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from lockstep.reasons import REASONS, Remedy, remedy_for
 
@@ -13,10 +14,9 @@ class Environment(StrEnum):
     SANDBOX = "sandbox"
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(NamedTuple):
     """
-    One Live Activity push to one token.
+    One Live Activity push to one token. A named tuple, for the sake of its making (see `phones`).
 
     Attributes:
         token: Hex, of whatever length Apple chose.
@@ -28,13 +28,17 @@ class Push:
         ref: The caller's own, handed back with the outcome.
     """
 
-    token: str = field(repr=False)
-    body: bytes = field(repr=False)
+    token: str
+    body: bytes
     priority: int
     expiration_s: int
     collapse_id: str | None = None
     once: bool = False
-    ref: object = field(default=None, repr=False, compare=False)
+    ref: object = None
+
+    def __repr__(self) -> str:
+        """Name it, without its token and what it says."""
+        return f"Push(priority={self.priority}, expiration_s={self.expiration_s}, once={self.once})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,9 @@ class Accepted:
     def remedy(self) -> Remedy:
         """Nothing to do."""
         return Remedy.NONE
+
+
+ACCEPTED = Accepted()
 
 
 @dataclass(frozen=True, slots=True)

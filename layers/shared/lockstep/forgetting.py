@@ -1,6 +1,6 @@
 """Sign-out and deletion: what a user registered, on one phone or on all."""
 
-from dataclasses import replace
+from copy import replace
 
 from lockstep.delivery import Forgetting
 from lockstep.phones import Phone

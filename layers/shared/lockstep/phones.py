@@ -1,12 +1,15 @@
-"""What a phone registers, as values."""
+"""
+What a phone registers, as values.
 
-from dataclasses import dataclass, field
+They are made for each push. A named tuple is as frozen as a frozen dataclass, and made in a fifth of its time.
+"""
+
+from typing import NamedTuple
 
 from lockstep.apns import Environment
 
 
-@dataclass(frozen=True, slots=True)
-class Phone:
+class Phone(NamedTuple):
     """
     A phone itself: whose it is, and how to reach it.
 
@@ -34,8 +37,7 @@ class Phone:
     writes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(NamedTuple):
     """
     One Live Activity on one phone.
 
@@ -53,27 +55,33 @@ class Card:
     card: str
     owner: str
     run: int
-    token: str | None = field(repr=False)
+    token: str | None
     observed_at_ms: int
     registered_at_ms: int
     shard: int = 0
     owed: bool = False
 
+    def __repr__(self) -> str:
+        """Name it, without its token."""
+        return f"Card(activity={self.activity!r}, phone={self.phone!r}, card={self.card!r}, run={self.run!r})"
 
-@dataclass(frozen=True, slots=True)
-class StartToken:
+
+class StartToken(NamedTuple):
     """A push-to-start token: one per phone and attributes type."""
 
     owner: str
     phone: str
     attributes_type: str
-    token: str | None = field(repr=False)
+    token: str | None
     observed_at_ms: int
     registered_at_ms: int
 
+    def __repr__(self) -> str:
+        """Name it, without its token."""
+        return f"StartToken(phone={self.phone!r}, attributes_type={self.attributes_type!r})"
 
-@dataclass(frozen=True, slots=True)
-class Marker:
+
+class Marker(NamedTuple):
     """
     A note that a start went to a phone, so that a run never makes a second card there.
 
@@ -92,8 +100,7 @@ class Marker:
     shard: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Follower:
+class Follower(NamedTuple):
     """
     That a phone may be of a named audience; whether it is says the phone itself.
 

@@ -7,7 +7,7 @@ repetition: a card with a new token is owed its catch-up until that is queued.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from copy import replace
 
 from lockstep import forgetting
 from lockstep.activities import Activities
