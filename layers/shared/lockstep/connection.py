@@ -92,12 +92,13 @@ class Connection:
         multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, host.streams)
 
     @property
-    def has_room(self) -> bool:
-        """Whether a push may be added now."""
+    def room(self) -> int:
+        """How many pushes may be added now."""
+        if self.disowned or self._short_of_streams:
+            return 0
+        under_way, waiting = len(self.in_flight), self._waiting
         streams = 1 if self.alone else self._host.streams
-        if self.disowned or self._short_of_streams or len(self.in_flight) >= streams:
-            return False
-        return self._waiting < max(_HANDED_MAX, len(self.in_flight) - self._waiting)
+        return max(0, min(streams - under_way, max(_HANDED_MAX, under_way - waiting) - waiting))
 
     def take_up(self, bearer: str) -> bool:
         """

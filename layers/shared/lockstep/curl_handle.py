@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pycurl
 
-from lockstep.apns import Accepted, Outcome, Push, Rejected, Unanswered
+from lockstep.apns import ACCEPTED, Outcome, Push, Rejected, Unanswered
 
 # libcurl 8.23's words when a server refused a stream (REFUSED_STREAM, or GOAWAY with a lower last stream): not processed.
 # It then wants a new connection, which we don't let it open, and the error it ends with says only that. A connection
@@ -93,7 +93,7 @@ class CurlHandle:
     def answered(self) -> Outcome:
         """Read APNs' answer."""
         status = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
-        return Accepted() if status == 200 else rejected(status, b"".join(self._answer))
+        return ACCEPTED if status == 200 else rejected(status, b"".join(self._answer))
 
     def unanswered(self, why: str) -> Unanswered:
         """Say whether APNs may have taken the push that got no answer."""

@@ -147,7 +147,7 @@ class Deliverer:
         rows = list(page)
         cards = [row for row in rows if isinstance(row, Card) and row.token is not None]
         markers = {row.phone: row for row in rows if isinstance(row, Marker)}
-        phones = self._tokens.phones(card.phone for card in cards)
+        phones = self._tokens.phones_of_cards(card.phone for card in cards)
         for card in cards:
             push = plan.of_card(card, phones.get(card.phone), markers.get(card.phone))
             if push is not None:

@@ -3,11 +3,24 @@
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, QueryInputPaginateTypeDef, WriteRequestTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        KeysAndAttributesTypeDef,
+        QueryInputPaginateTypeDef,
+        WriteRequestTypeDef,
+    )
+
+
+class ProjectionTypeDef(TypedDict, total=False):
+    """What names the attributes that are wanted."""
+
+    ProjectionExpression: str
+    ExpressionAttributeNames: Mapping[str, str]
+
 
 type Value = None | bool | int | str
 type Item = Mapping[str, "AttributeValueTypeDef"]
@@ -37,6 +50,12 @@ def _to_attribute(value: bool | int | str) -> "AttributeValueTypeDef":
     return {"N": str(value)} if isinstance(value, int) else {"S": value}
 
 
+def projection(only: Iterable[str]) -> "ProjectionTypeDef":
+    """Ask for these attributes alone; for all of them where none is named."""
+    names = {f"#{name}": name for name in only}
+    return {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names} if names else {}
+
+
 def text(item: Item, name: str) -> str | None:
     """Read a string attribute."""
     return item[name].get("S") if name in item else None
@@ -55,7 +74,7 @@ def flag(item: Item, name: str) -> bool | None:
 
 def lives(item: Item, now_s: int) -> bool:
     """TTL deletes days late, so every read asks for itself."""
-    return (number(item, "expires_at_s") or 0) > now_s
+    return "expires_at_s" in item and int(item["expires_at_s"]["N"]) > now_s
 
 
 def conflict_item(error: Exception) -> Item | None:
@@ -81,13 +100,22 @@ def query_page(
     return list(answer["Items"]), "LastEvaluatedKey" in answer
 
 
-def get_batch(client: "DynamoDBClient", table: str, keys: Iterable[Item]) -> Iterator[Item]:
-    """Yield the items that exist among these keys, strongly consistent, in no order."""
+def get_batch(
+    client: "DynamoDBClient", table: str, keys: Iterable[Item], *, only: Iterable[str] = ()
+) -> Iterator[Item]:
+    """
+    Yield the items that exist among these keys, strongly consistent, in no order.
+
+    Args:
+        only: The attributes that are wanted; empty for all.
+    """
     wanted = list(keys)
+    asked_for = projection(only)
     for start in range(0, len(wanted), GET_MAX):
         left: Sequence[Item] = wanted[start : start + GET_MAX]
         for _ in _rounds():
-            answer = client.batch_get_item(RequestItems={table: {"Keys": list(left), "ConsistentRead": True}})
+            asked: KeysAndAttributesTypeDef = {"Keys": list(left), "ConsistentRead": True, **asked_for}  # type: ignore[typeddict-item]  # a part of its keys
+            answer = client.batch_get_item(RequestItems={table: asked})
             yield from answer["Responses"].get(table, [])
             unprocessed = answer["UnprocessedKeys"]
             left = unprocessed[table]["Keys"] if table in unprocessed else []

@@ -134,7 +134,10 @@ class _Run:
             if not connection.in_flight:
                 break
             for landed in connection.landed(min(_WAIT_S, max(0.0, left_s))):
-                yield from self._land(connection, *connection.land(*landed))
+                push, tries, outcome = connection.land(*landed)
+                self._failed_primes = 0 if connection.came_up else self._failed_primes + 1
+                if isinstance(outcome, Accepted) or not self._goes_again(push, tries, outcome):
+                    yield push, outcome
         while (item := self._next()) is not None:
             yield item[0], Unanswered(False, self._stopped)
 
@@ -144,7 +147,7 @@ class _Run:
     # --- into flight
 
     def _fill(self, connection: Connection) -> None:
-        while connection.has_room:
+        for _ in range(connection.room):
             item = self._next_to_go_alone() if connection.alone else self._next()
             if item is None:
                 return
@@ -172,20 +175,16 @@ class _Run:
 
     # --- out of flight
 
-    def _land(self, connection: Connection, push: Push, tries: int, outcome: Outcome) -> Iterator[tuple[Push, Outcome]]:
-        self._failed_primes = 0 if connection.came_up else self._failed_primes + 1
-        if isinstance(outcome, Accepted):
-            yield push, outcome
-            return
+    def _goes_again(self, push: Push, tries: int, outcome: Rejected | Unanswered) -> bool:
+        """Do what the outcome asks of us; queue its push, if it may go once more over a new connection, and say so."""
         if self._failed_primes >= FAILED_PRIMES_MAX:
             self._stop(outcome.reason if isinstance(outcome, Rejected) else f"no connection: {outcome.why}")
-        if self._goes_again(outcome, tries) and not self._stopped:
+        again = self._may_go_again(outcome, tries) and not self._stopped
+        if again:
             self._again.append((push, tries + 1))
-        else:
-            yield push, outcome
+        return again
 
-    def _goes_again(self, outcome: Rejected | Unanswered, tries: int) -> bool:
-        """Do what the outcome asks of us; say whether its push may go once more, over a new connection."""
+    def _may_go_again(self, outcome: Rejected | Unanswered, tries: int) -> bool:
         if isinstance(outcome, Unanswered):
             return not outcome.maybe_taken and tries + 1 < TRIES_MAX
         if outcome.remedy is Remedy.STOP_AND_ALARM:

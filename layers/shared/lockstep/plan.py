@@ -1,8 +1,9 @@
 """Which push, if any, brings a phone up to date with its activity's row: pure."""
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from copy import replace
 from functools import cached_property
+from typing import NamedTuple
 
 from lockstep.apns import Environment, Push
 from lockstep.bodies import Bodies
@@ -22,10 +23,9 @@ _STORED_S = 8 * 3600
 _OTHER = {Environment.PRODUCTION: Environment.SANDBOX, Environment.SANDBOX: Environment.PRODUCTION}
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """
-    Where a push goes; it comes back with the outcome.
+    Where a push goes; it comes back with the outcome. A named tuple, for the sake of its making (see `phones`).
 
     Attributes:
         phone: Whose token it is, as known when the push was made.
@@ -34,7 +34,7 @@ class Target:
         marker: Of a start: what notes it, and blocks another.
     """
 
-    plan: "Plan" = field(repr=False)
+    plan: "Plan"
     row: Card | StartToken
     phone: Phone
     environment: Environment
@@ -68,6 +68,7 @@ class Plan:
         self.row = row
         self._default_environment = default_environment
         self._now_s = now_s
+        self._now_ms = int(now_s * 1000)
 
     def of_row(self, row: Row) -> "Plan":
         """Plan the same with the row as it is now."""
@@ -83,22 +84,18 @@ class Plan:
         """Bring a card up to date; None where it must not or need not hear."""
         if phone is None or phone.owner != card.owner or card.observed_at_ms < phone.cards_at_ms:
             return None
-        if card.token is None or not self._allows(card.owner):
+        if card.token is None or not (self._everybody or self._allows(card.owner)):
             return None
         if not self.row.is_of_run(card.run):
-            told = self.delivery.from_revision is not None and self.delivery.from_revision >= self.row.run_revision
-            body = None if told else self._bodies.end_of_earlier_run
-        elif self._shows_already(marker):
+            body = self._said_to_earlier_runs
+        elif marker is not None and self._shows_already(marker):
             body = None
-        elif self.row.registers.ended:
-            body = self._bodies.late_end if self.delivery.from_revision is None else self._bodies.end
         else:
-            body = self._bodies.update
+            body = self._said_to_this_run
         if body is None:
             return None
-        return self._push(
-            card, card.token, phone, body, priority=self._priority(phone), expiration_s=self._expiration_s
-        )
+        priority = self._infrequent_priority if phone.frequent_updates is False else self._usual_priority
+        return self._push(card, card.token, phone, body, priority, self._expiration_s)
 
     def of_start(self, start_token: StartToken, phone: Phone | None) -> Push | None:
         """Start the activity on a phone; None where it must not be, or the row lacks a part that iOS needs."""
@@ -134,7 +131,7 @@ class Plan:
         if body is None:
             return None
         # What is said again, for those who came late, is news to nobody else.
-        priority = 5 if self.delivery.is_said_again and not self.row.registers.ended else self._priority(None)
+        priority = 5 if self.delivery.is_said_again and not self.row.registers.ended else self._usual_priority
         expiration_s = 0
         if channel.storage is Storage.LATEST:
             expiration_s = min(self._expiration_s, int(self._now_s) + _STORED_S)
@@ -181,20 +178,47 @@ class Plan:
         marker: Marker | None = None,
     ) -> Push:
         environment = phone.environment or self._default_environment
-        target = Target(self, row, phone, environment, phone.environment is not None, int(self._now_s * 1000), marker)
+        target = Target(self, row, phone, environment, phone.environment is not None, self._now_ms, marker)
         collapse_id = self._collapse_id if marker else None
-        return Push(token, body, priority, expiration_s, collapse_id, once=marker is not None, ref=target)
+        return Push(token, body, priority, expiration_s, collapse_id, marker is not None, target)
 
     def _allows(self, user: str) -> bool:
         return self.row.allows(user, guests_required=self._guests_required)
 
-    def _shows_already(self, marker: Marker | None) -> bool:
+    def _shows_already(self, marker: Marker) -> bool:
         """A card that just registered shows what its own start carried."""
-        if marker is None or self.delivery.from_revision is not None:
+        if self.delivery.from_revision is not None:
             return False
         return marker.confirmed and (marker.run, marker.revision) == (self.row.run, self.row.revision)
 
-    def _priority(self, phone: Phone | None) -> int:
+    # What is the same for all cards of a delivery is found once: an audience may have a hundred thousand.
+
+    @cached_property
+    def _everybody(self) -> bool:
+        """Whether no guests are named, so that nobody need be asked for."""
+        guests = self.row.registers.guests
+        return not self._guests_required and (guests is None or guests.value.get("users") is None)
+
+    @cached_property
+    def _said_to_this_run(self) -> bytes | None:
+        if self.row.registers.ended:
+            return self._bodies.late_end if self.delivery.from_revision is None else self._bodies.end
+        return self._bodies.update
+
+    @cached_property
+    def _said_to_earlier_runs(self) -> bytes | None:
+        told = self.delivery.from_revision is not None and self.delivery.from_revision >= self.row.run_revision
+        return None if told else self._bodies.end_of_earlier_run
+
+    @cached_property
+    def _usual_priority(self) -> int:
+        return self._priority(infrequent=False)
+
+    @cached_property
+    def _infrequent_priority(self) -> int:
+        return self._priority(infrequent=True)
+
+    def _priority(self, *, infrequent: bool) -> int:
         registers = self.row.registers
         if registers.ended:
             # What is said again is news to nobody.
@@ -203,7 +227,7 @@ class Plan:
             return self.row.state_priority
         if self._rings:
             return 10
-        return 5 if self.row.lowered or (phone is not None and phone.frequent_updates is False) else 10
+        return 5 if self.row.lowered or infrequent else 10
 
     @cached_property
     def _bodies(self) -> Bodies:
@@ -216,7 +240,7 @@ class Plan:
         if self.delivery.phones is not None and carried is not None and self.row.alert_revision > carried:
             # Whoever has brought the row that far since has rung.
             return False
-        return had is not None and self.row.rings(had, int(self._now_s * 1000))
+        return had is not None and self.row.rings(had, self._now_ms)
 
     @cached_property
     def card_ends_s(self) -> int:

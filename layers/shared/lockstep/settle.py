@@ -1,7 +1,7 @@
 """What becomes of a delivery's pushes: each outcome's remedy, carried out or noted for later."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from copy import replace
 
 from lockstep.apns import Accepted, Environment, Outcome, Push, Rejected, Unanswered
 from lockstep.delivery import Audience, Delivery, retry_delay_s, waited_s
@@ -66,21 +66,19 @@ class Settlement:
 
     def settle(self, push: Push, target: Target, outcome: Outcome) -> None:
         """Do what the outcome asks for, or note it for the end of the delivery."""
-        match outcome:
-            case Accepted():
-                self._accepted(target)
-            case Rejected():
-                self._rejected(push, target, outcome)
-            case Unanswered():
-                self._unanswered(target, outcome)
+        if isinstance(outcome, Accepted):
+            self._accepted(target)
+        elif isinstance(outcome, Rejected):
+            self._rejected(push, target, outcome)
+        else:
+            self._unanswered(target, outcome)
 
     def settle_broadcast(self, environment: Environment, outcome: Outcome) -> None:
         """Count what became of a broadcast, and note whether it must be said again."""
         if isinstance(outcome, Accepted):
             self._settled += 1
             self.last_accepted_ms = int(self._now() * 1000)
-            self._telemetry.count(Count.SENT)
-            self._telemetry.count(Count.ACCEPTED)
+            self._telemetry.accepted()
             return
         status, reason = None, ""
         if isinstance(outcome, Rejected):
@@ -167,8 +165,7 @@ class Settlement:
     def _accepted(self, target: Target) -> None:
         self._settled += 1
         self.last_accepted_ms = int(self._now() * 1000)
-        self._telemetry.count(Count.SENT)
-        self._telemetry.count(Count.ACCEPTED)
+        self._telemetry.accepted()
         if target.marker:
             self._confirmed.append(target.marker)
         if target.elsewhere:

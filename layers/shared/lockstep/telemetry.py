@@ -35,14 +35,20 @@ class Telemetry:
         self.log = logger
         self._metrics = metrics
         self._counts: Counter[Count] = Counter()
+        # Of pushes: what is counted for each of them is counted without looking up a name.
+        self._accepted = 0
         self._rejected: Counter[str] = Counter()
 
     def count(self, name: Count, by: int = 1) -> None:
         """Count something that happened."""
         self._counts[name] += by
 
+    def accepted(self) -> None:
+        """Count a push, or a broadcast, that APNs took."""
+        self._accepted += 1
+
     def rejected(self, reason: str) -> None:
-        """Count a push that APNs rejected, by its reason."""
+        """Count what APNs rejected, by its reason."""
         self._rejected[reason] += 1
 
     def accepted_after(self, duration_ms: int) -> None:
@@ -58,7 +64,8 @@ class Telemetry:
 
     def flush(self) -> None:
         """Hand over what was counted since the last time."""
-        for name, value in self._counts.items():
+        self._counts.update({Count.SENT: self._accepted, Count.ACCEPTED: self._accepted})
+        for name, value in (+self._counts).items():
             self._metrics.add_metric(name=name.value, unit=MetricUnit.Count, value=value)
         for reason, value in self._rejected.items():
             with single_metric(
@@ -69,3 +76,4 @@ class Telemetry:
             self._metrics.flush_metrics()
         self._counts.clear()
         self._rejected.clear()
+        self._accepted = 0

@@ -1,16 +1,26 @@
 """Keys and items of the tokens table."""
 
 import hashlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lockstep.apns import Environment
-from lockstep.dynamodb import Item, arguments, flag, number, text, to_item
+from lockstep.dynamodb import Item, arguments, flag, number, projection, text
 from lockstep.json_values import compact, parse
 from lockstep.phones import Card, Follower, Marker, Phone, PhoneRow, StartToken
 from lockstep.shards import ACTIVITY_SHARDS, Sharded
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef
+
+# What a delivery asks of cards and markers, and of the phones of cards. The rest would be most of what is read.
+SHOWN = (
+    *("audience", "phone", "activity", "device_key", "card", "owner", "run", "token", "observed_at_ms"),
+    *("registered_at_ms", "expires_at_s", "revision", "confirmed"),
+)
+PHONE_OF_CARD = ("device_key", "owner", "environment", "frequent_updates", "cards_at_ms")
+
+_ENVIRONMENTS = {environment.value: environment for environment in Environment}
 
 
 def token_hash(token: str) -> str:
@@ -22,15 +32,18 @@ def of_user_key(user: str) -> str:
     return f"user#{user}#0"
 
 
-def range_of(table: str, audience: str, first: str = "", last: str = "") -> "QueryInputPaginateTypeDef":
+def range_of(
+    table: str, audience: str, first: str = "", last: str = "", *, only: Iterable[str] = ()
+) -> "QueryInputPaginateTypeDef":
     """
     Ask for the rows of a partition by their phones' hashes, strongly consistent.
 
     Args:
         first: The least sort key that is wanted; a hash is less than every row of its phone.
         last: The last hash that is wanted, or what the last ones begin with; empty for all.
+        only: The attributes that are wanted; empty for all.
     """
-    return {
+    asked: QueryInputPaginateTypeDef = {
         "TableName": table,
         "KeyConditionExpression": "audience = :audience AND phone BETWEEN :first AND :last",
         "ExpressionAttributeValues": arguments(
@@ -38,16 +51,17 @@ def range_of(table: str, audience: str, first: str = "", last: str = "") -> "Que
         ),
         "ConsistentRead": True,
     }
+    return {**asked, **projection(only)}
 
 
 def sort_key_of(item: Item) -> str:
     """What a row is of its phone: the same in each shard."""
-    return text(item, "phone") or ""
+    return item["phone"]["S"]
 
 
 def hash_of(item: Item) -> str:
     """The phone that a row is of."""
-    return sort_key_of(item).partition("#")[0]
+    return item["phone"]["S"].partition("#")[0]
 
 
 def newer(one: Item, other: Item) -> Item:
@@ -61,11 +75,11 @@ def _age(item: Item) -> tuple[int, int]:
 
 
 def _shard_of(item: Item) -> int:
-    return int((text(item, "audience") or "").rpartition("#")[2])
+    return int(item["audience"]["S"].rpartition("#")[2])
 
 
 def _key(audience: str, phone: str) -> Item:
-    return to_item({"audience": audience, "phone": phone})
+    return {"audience": {"S": audience}, "phone": {"S": phone}}
 
 
 def phone_key(phone: str) -> Item:
@@ -113,9 +127,9 @@ def to_phone_row(item: Item) -> PhoneRow:
 def to_phone(item: Item) -> Phone:
     environment = text(item, "environment")
     return Phone(
-        phone=text(item, "device_key") or "",
+        phone=item["device_key"]["S"],
         owner=text(item, "owner"),
-        environment=Environment(environment) if environment else None,
+        environment=_ENVIRONMENTS[environment] if environment else None,
         os_version=text(item, "os_version"),
         frequent_updates=flag(item, "frequent_updates"),
         observed_at_ms=number(item, "observed_at_ms") or 0,
@@ -124,6 +138,17 @@ def to_phone(item: Item) -> Phone:
         follows=_names(text(item, "follows")),
         follows_at_ms=number(item, "follows_at_ms") or 0,
         writes=number(item, "writes") or 0,
+    )
+
+
+def to_phone_of_card(item: Item) -> Phone:
+    """Read what a push to a card asks of its phone (`PHONE_OF_CARD`); the rest is as of a new one."""
+    return Phone(
+        item["device_key"]["S"],
+        item["owner"]["S"] if "owner" in item else None,
+        _ENVIRONMENTS[item["environment"]["S"]] if "environment" in item else None,
+        frequent_updates=item["frequent_updates"]["BOOL"] if "frequent_updates" in item else None,
+        cards_at_ms=int(item["cards_at_ms"]["N"]) if "cards_at_ms" in item else 0,
     )
 
 
@@ -150,15 +175,15 @@ def to_follower(item: Item) -> Follower:
 
 def to_card(item: Item) -> Card:
     return Card(
-        activity=text(item, "activity") or "",
-        phone=text(item, "device_key") or "",
-        card=text(item, "card") or "",
-        owner=text(item, "owner") or "",
-        run=number(item, "run") or 0,
-        token=text(item, "token"),
-        observed_at_ms=number(item, "observed_at_ms") or 0,
-        registered_at_ms=number(item, "registered_at_ms") or 0,
-        shard=_shard_of(item),
+        item["activity"]["S"],
+        item["device_key"]["S"],
+        item["card"]["S"],
+        item["owner"]["S"],
+        int(item["run"]["N"]),
+        item["token"]["S"] if "token" in item else None,
+        int(item["observed_at_ms"]["N"]),
+        int(item["registered_at_ms"]["N"]),
+        _shard_of(item),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from copy import replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -25,6 +25,8 @@ from lockstep.row import CARD_LIFE_S
 from lockstep.sharded_reads import read_page
 from lockstep.shards import Sharded
 from lockstep.token_items import (
+    PHONE_OF_CARD,
+    SHOWN,
     card_key,
     from_names,
     key_of,
@@ -36,6 +38,7 @@ from lockstep.token_items import (
     to_card,
     to_marker,
     to_phone,
+    to_phone_of_card,
     to_phone_row,
     to_start_token,
     token_hash,
@@ -73,6 +76,12 @@ class Tokens:
         """Read the phones that exist among these hashes."""
         keys = [phone_key(phone) for phone in dict.fromkeys(phones)]
         return {phone.phone: phone for phone in map(to_phone, get_batch(self._client, self._table, keys))}
+
+    def phones_of_cards(self, phones: Iterable[str]) -> dict[str, Phone]:
+        """Read of the phones that exist among these hashes what a push to a card asks; the rest is as of a new phone."""
+        keys = [phone_key(phone) for phone in dict.fromkeys(phones)]
+        items = get_batch(self._client, self._table, keys, only=PHONE_OF_CARD)
+        return {phone.phone: phone for phone in map(to_phone_of_card, items)}
 
     def replace_phone(self, before: Phone | None, after: Phone, *, now_s: int) -> bool:
         """Write a phone if it is still as it was read; say whether it was written. `writes` is counted here."""
@@ -228,7 +237,7 @@ class Tokens:
         self, activity: Sharded, *, now_s: int, first: str = "", last: str = "", limit: int
     ) -> tuple[list[Card | Marker], str]:
         """Read one page of that, and the last phone it has all rows of; the empty hash where nothing is left."""
-        items, end = read_page(self._client, self._table, activity, first=first, last=last, limit=limit)
+        items, end = read_page(self._client, self._table, activity, first=first, last=last, limit=limit, only=SHOWN)
         return _shown(items, now_s), end
 
     def start_tokens(self, user: str, attributes_type: str, *, now_s: int) -> list[StartToken]:
@@ -367,7 +376,7 @@ class Tokens:
 
 
 def _shown(items: Iterable[Item], now_s: int) -> list[Card | Marker]:
-    return [to_card(item) if text(item, "card") else to_marker(item) for item in items if lives(item, now_s)]
+    return [to_card(item) if "card" in item else to_marker(item) for item in items if lives(item, now_s)]
 
 
 def _marker_values(marker: Marker, *, now_s: int, now_ms: int) -> dict[str, Value]:
