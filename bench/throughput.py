@@ -129,8 +129,10 @@ def main(arguments: Sequence[str]) -> int:
     """Measure as the command line says; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench.throughput", description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--few", type=int, default=500, help="cards of the smaller activity")
-    parser.add_argument("--many", type=int, default=3000, help="cards of the larger activity")
+    parser.add_argument("--few", type=int, default=100, help="cards of the smaller activity")
+    parser.add_argument(
+        "--many", type=int, default=900, help="cards of the larger activity: a page at most, or slices would serve it"
+    )
     parser.add_argument("--batches", type=int, default=3, help="batches of ten messages, a card each, in a run")
     sizes = Sizes(**vars(parser.parse_args(arguments)))
     try:
