@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.installing import H2LOAD, PEERS, ROOT, needs, npm, of_npm, of_ours, of_pypi, peers_python, pypi
+from bench.installing import H2LOAD, PEERS, ROOT, needs, npm, of_npm, of_ours, of_pypi, peers_python, pypi, reason
 from bench.spent import Spent
 from bench.worker import MeasurementFailed, environment_of
 
@@ -83,8 +83,8 @@ class Client:
         found = _GOOD.search(ran.stdout)
         good = int(found[1] or found[2]) if found else 0
         if ran.returncode or good != count:
-            words = (ran.stderr.strip() or ran.stdout.strip() or "not a word").splitlines()
-            raise MeasurementFailed(f"{good:,} of {count:,} pushes were answered 200: {words[-1][:200]}")
+            words = reason(ran.stderr.strip() or ran.stdout)
+            raise MeasurementFailed(f"{good:,} of {count:,} pushes were answered 200: {words}")
         cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         return Spent(count, cpu_s, time.perf_counter() - began_s)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "bench" / "peers"
 _PINS = ROOT / "requirements" / "peers.txt"
 _ENVIRONMENT = ROOT / ".venv" / "peers"
+
+# An address, or a path from the root.
+_WHERE = re.compile(r"\w://|(?<![\w.])/\w")
 
 # A minute is enough where there is an index at all.
 _INSTALL_S = 300
@@ -80,7 +84,13 @@ def run(*command: str) -> None:
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=_INSTALL_S, env=os.environ)  # noqa: S603 our own commands
     except subprocess.CalledProcessError as error:
-        words = (error.stderr.strip() or "no reason given").splitlines()
-        raise Missing(f"can't be installed: {words[-1]}") from error
+        raise Missing(f"can't be installed: {reason(error.stderr)}") from error
     except subprocess.TimeoutExpired as error:
         raise Missing(f"can't be installed: no end after {_INSTALL_S} s") from error
+
+
+def reason(words: str) -> str:
+    """Pick of what a program said the line that tells most; none with an address or a path, for results are published."""
+    lines = [line.strip()[:200] for line in words.splitlines() if line.strip() and not _WHERE.search(line)]
+    errors = [line for line in lines if "error" in line.lower()]
+    return (errors or lines or ["no reason given"])[-1]

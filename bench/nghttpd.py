@@ -17,6 +17,7 @@ MISSING = "nghttpd is not installed: apt-get install nghttp2-server"
 
 # Where Debian puts it, which is not on everybody's path.
 _MORE_PATH = "/usr/sbin"
+SEARCHED = os.pathsep.join([os.environ.get("PATH", os.defpath), _MORE_PATH])
 
 _TRIES = 5
 _START_S = 10
@@ -32,7 +33,7 @@ class Missing(Exception):
 
 def program() -> str | None:
     """Where nghttpd is, None if it isn't."""
-    return shutil.which("nghttpd", path=os.pathsep.join([os.environ.get("PATH", os.defpath), _MORE_PATH]))
+    return shutil.which("nghttpd", path=SEARCHED)
 
 
 def version() -> str:

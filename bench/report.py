@@ -1,6 +1,7 @@
 """bench/RESULTS.md and the plot, from what was measured."""
 
 import platform
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from bench.clients import BARE, COLD, ENGINE, READY, Client
 from bench.figures import Figure
 from bench.machine import machine
 from bench.markdown import table
-from bench.nghttpd import version
+from bench.nghttpd import SEARCHED
 from bench.plot import Bar, plot
 from bench.price import Taken, prices
 from bench.race import Race
@@ -192,10 +193,8 @@ def _figure(figure: Figure | None, engine: Figure | None) -> list[str]:
 
 
 def _versions() -> Iterator[str]:
-    yield version()
-    for command in (["h2load", "--version"], ["node", "--version"]):
-        try:
-            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 two of ours
-        except OSError:
-            continue
-        yield said if command[0] in said else f"{command[0]} {said}"
+    for program in ("nghttpd", "h2load", "node"):
+        found = shutil.which(program, path=SEARCHED)
+        if found:
+            said = subprocess.run([found, "--version"], check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 one of three
+            yield said if program in said else f"{program} {said}"

@@ -1,6 +1,7 @@
 """Peers: who can't be installed, and who stands still, is skipped by name; what is ours must do its work."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -54,11 +55,23 @@ def test_a_peer_that_cannot_be_installed_is_skipped_by_name_with_the_reason() ->
     assert "- a peer: skipped at 100 in flight: no-such-program is not installed: apt-get install it" in notes
 
 
-def test_what_an_installer_said_last_is_the_reason() -> None:
-    with pytest.raises(Missing, match=r"^can't be installed: no such package$"):
-        installing.run(
-            sys.executable, "-c", "import sys; print('trying\\nno such package', file=sys.stderr); sys.exit(1)"
-        )
+def test_what_an_installer_said_is_the_reason() -> None:
+    words = "print('trying', file=sys.stderr); print('ERROR: no such package', file=sys.stderr); sys.exit(1)"
+
+    with pytest.raises(Missing, match=r"^can't be installed: ERROR: no such package$"):
+        installing.run(sys.executable, "-c", f"import sys; {words}")
+
+
+def test_no_reason_names_an_address_or_a_folder_of_this_machine() -> None:
+    npm = (
+        "npm error code E404\nnpm error 404 GET https://packages.example/apns2\nnpm error A log is in: /home/me/x.log\n"
+    )
+    node = "/home/me/bench/peers/apns2.mjs:3\n  at x (file:///home/me/y.mjs:1)\nError: no route\n\nNode.js v20.20.2\n"
+
+    assert installing.reason(npm) == "npm error code E404"
+    assert installing.reason(node) == "Error: no route"
+    assert installing.reason("") == "no reason given"
+    assert installing.reason("x and/or y") == "x and/or y"
 
 
 def test_a_peer_that_stands_still_is_skipped_by_name() -> None:
