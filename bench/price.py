@@ -10,7 +10,8 @@ from bench.spent import Spent
 
 MILLION = 1_000_000
 
-# us-east-1, list price as known in November 2026, USD ("AWS Lambda Pricing"): x86_64 is in bench.cost.
+# us-east-1, list prices as known then, USD ("AWS Lambda Pricing"): those of x86_64 and the rest are in bench.cost.
+DATE = "November 2026"
 GB_S_ARM64 = 0.0000133334
 
 # A function has a share of a core in proportion to its memory, a whole one at 1,769 MB ("Configure Lambda function memory").

@@ -13,7 +13,7 @@ from bench.machine import machine
 from bench.markdown import table
 from bench.nghttpd import SEARCHED
 from bench.plot import Bar, plot
-from bench.price import Taken, prices
+from bench.price import DATE, Taken, prices
 from bench.race import Race
 from bench.spent import Spent
 from bench.whole import Measured
@@ -100,7 +100,7 @@ class Report:
         yield f"## The same in a process that sends {cold:,} and ends\n\n{self._cold()}"
         if self.whole:
             yield f"## The whole push function\n\n{self._whole()}"
-            yield f"## A million pushes on Lambda arm64, us-east-1, list prices of November 2026\n\n{self._prices()}"
+            yield f"## A million pushes on Lambda arm64, us-east-1, list prices of {DATE}\n\n{self._prices()}"
         rows = [verdict.cells() for verdict in self.verdicts()]
         yield f"## Claims\n\n{table(('claim', 'found', 'limit', ''), rows)}"
 
