@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 from bench.figures import Figure
 
-_NAMES, _BARS, _VALUES = 210, 420, 130
+_NAMES, _BARS, _VALUES = 240, 420, 100
 _ROW, _THICK, _TOP, _FOOT = 30, 18, 44, 46
 _GREY, _OURS, _THEIRS = "#57606a", "#0b6e4f", "#8da9c4"
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import boto3
 import pycurl
 import pytest
-from moto import mock_aws
+from botocore.stub import Stubber
 
 from bench.counting import counting
 from bench.nghttpd import MISSING, program
@@ -47,11 +47,13 @@ def test_a_generator_counts_once_however_often_it_goes_on() -> None:
 
 
 def test_calls_to_aws_are_counted() -> None:
-    with mock_aws(), counting() as counter:
-        client = boto3.client("sqs", region_name="us-east-1")
-        url = client.create_queue(QueueName="q")["QueueUrl"]
+    with counting() as counter:
+        client = boto3.client("sqs", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+        with Stubber(client) as stubbed:
+            stubbed.add_response("send_message", {})
+            url = "https://sqs.us-east-1.amazonaws.com/1/q"
 
-        counts = counter.watched(functools.partial(client.send_message, QueueUrl=url, MessageBody="x" * 500))
+            counts = counter.watched(functools.partial(client.send_message, QueueUrl=url, MessageBody="x"))
 
     assert counts.aws_calls == 1
 

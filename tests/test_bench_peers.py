@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,6 +91,23 @@ def test_a_peer_whose_pushes_were_not_all_answered_200_has_no_figure() -> None:
     one.round(TRACK)
 
     assert one.dropped == {("a peer", 100): "4,999 of 5,000 pushes were answered 200: 4999"}
+
+
+def test_a_peer_gets_a_second_try(tmp_path: Path) -> None:
+    """It answers 4,999 the first time, and does its work from then on; the larger run takes some CPU."""
+    script = f"""
+import os, pathlib
+been, count = pathlib.Path({str(tmp_path / "been")!r}), int(os.environ["BENCH_COUNT"])
+sum(range(count * 1000))
+print(count if been.exists() else count - 1)
+been.touch()
+"""
+    one = race(peer(lambda _: (sys.executable, "-c", script)))
+
+    one.round(TRACK)
+
+    assert one.dropped == {}
+    assert one.warm(one.clients[0], 100) is not None
 
 
 def test_a_peer_that_fails_in_a_later_round_loses_what_it_had() -> None:

@@ -19,7 +19,8 @@ const good = await sendAll(async (number, token) => {
   notification.priority = 10;
   notification.expiry = 1900000000;
   notification.rawPayload = { aps: payload(number) };
-  const { sent } = await provider.send(notification, token);
+  const { sent, failed } = await provider.send(notification, token);
+  for (const { error, status, response } of failed) console.error(`error: ${error?.message ?? `${status} ${response?.reason}`}`);
   return sent.length === 1;
 });
 console.log(good);
