@@ -12,6 +12,7 @@ FUNCTIONS ?= process
 DURATION_S ?= 60
 TOKENS ?= 100000
 PHONES ?= 30156
+RUNS ?= 5
 
 PYTHON ?= $(shell command -v python3.13 || command -v python3)
 DEV := .venv/dev.stamp
@@ -23,7 +24,7 @@ SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/$(SAM_HOME)" PATH=
 SAM_CLI := $(SAM_QUIET) .venv/sam/bin/sam
 ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 
-.PHONY: help demo up sam-local test check format build key redrive torture mutants throughput bench-fanout stadium pins openapi clean
+.PHONY: help demo up sam-local test check format build key redrive torture mutants bench throughput bench-fanout stadium pins openapi clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +62,7 @@ pins: $(DEV) ## Pin the newest versions of the dependencies
 	$(PIN) --output-file layers/dependencies/requirements.txt requirements/layer.in
 	$(PIN) --output-file requirements/dev.txt requirements/dev.in
 	$(PIN) --output-file requirements/sam.txt requirements/sam.in
+	$(PIN) --output-file requirements/peers.txt requirements/peers.in
 
 # No addresses in the pins: whoever installs has an index of their own.
 PIN := CUSTOM_COMPILE_COMMAND="make pins" .venv/bin/pip-compile --quiet --upgrade --strip-extras --no-header \
@@ -78,6 +80,9 @@ torture: $(DEV) ## Play the world against the promises: make torture DURATION_S=
 mutants: $(DEV) ## Break the product on purpose, and see that the tests notice (five minutes)
 	.venv/bin/python -m tests.mutants
 
+bench: $(DEV) ## Measure a push, ours and every other client's, and judge what we claim of it (RUNS=5, ONLY="engine bare"; a quarter of an hour)
+	@PYTHONPATH=layers/shared .venv/bin/python -m bench --runs $(RUNS) $(if $(ONLY),--only $(ONLY))
+
 throughput: $(DEV) ## Measure what a push costs the whole push function (needs nghttpd; two minutes)
 	@PYTHONPATH=layers/shared .venv/bin/python -m bench.throughput
 
@@ -91,7 +96,7 @@ openapi: $(DEV) ## Write docs/openapi.json anew from the code
 	PYTHONPATH=layers/shared .venv/bin/python -m docs.openapi > /dev/null
 
 clean: ## Remove all that the targets made
-	rm -rf .venv .aws-sam .local .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf bench/peers/node_modules .venv .aws-sam .local .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

@@ -74,15 +74,17 @@ class Cloud:
             region=REGION,
         )
 
-    def publish(self, activities: Sequence[str], minutes: int) -> dict[str, Any]:
-        """Make the event of an update to each activity, as SQS would hand it over now."""
+    def publish(
+        self, activities: Sequence[str], minutes: int, state: Mapping[str, object] | None = None
+    ) -> dict[str, Any]:
+        """Make the event of an update to each activity, as SQS would hand it over now, with a short state or this one."""
         sent_at_ms = int(time.time() * 1000)
         return {
             "Records": [
                 {
                     "messageId": f"m-{i}",
                     "receiptHandle": f"receipt of m-{i}",
-                    "body": json.dumps(_update(activity, minutes)),
+                    "body": json.dumps(_update(activity, state or _short(minutes))),
                     "attributes": {"SentTimestamp": str(sent_at_ms), "ApproximateReceiveCount": "1"},
                     "messageAttributes": {},
                     "eventSource": "aws:sqs",
@@ -169,8 +171,9 @@ def deployed() -> Iterator[Cloud]:
             yield Cloud(aws, url, key, push, resolved["variables"], sources, {name: resolved[name] for name in sources})
 
 
-def _update(activity: str, minutes: int) -> dict[str, Any]:
-    return {
-        "activity": activity,
-        "aps": {"event": "update", "content-state": {"driver": "Ana", "minutes": minutes, "stage": "on its way"}},
-    }
+def _short(minutes: int) -> dict[str, object]:
+    return {"driver": "Ana", "minutes": minutes, "stage": "on its way"}
+
+
+def _update(activity: str, state: Mapping[str, object]) -> dict[str, Any]:
+    return {"activity": activity, "aps": {"event": "update", "content-state": state}}

@@ -8,7 +8,7 @@ from lockstep.shards import ACTIVITY_SHARDS, NAME_SHARDS
 
 # us-east-1, list prices as known in November 2026, in USD.
 _READ_UNIT, _WRITE_UNIT = 0.125e-6, 0.625e-6
-_SQS_REQUEST, _INVOCATION, _GB_S, _HTTP_REQUEST = 0.40e-6, 0.20e-6, 0.0000166667, 1.00e-6
+SQS_REQUEST, INVOCATION, _GB_S, _HTTP_REQUEST = 0.40e-6, 0.20e-6, 0.0000166667, 1.00e-6
 _GB_OUT = 0.09
 
 # A push on the wire, with its headers and TLS: a body of some 300 bytes.
@@ -53,9 +53,9 @@ class Taken:
     def parts_usd(self) -> dict[str, float]:
         """Its cost, part by part."""
         return {
-            "Lambda": self.invocations * _INVOCATION + self.busy_s * _MEMORY_GB * _GB_S,
+            "Lambda": self.invocations * INVOCATION + self.busy_s * _MEMORY_GB * _GB_S,
             "DynamoDB": self.reads * _READ_UNIT + self.writes * _WRITE_UNIT,
-            "SQS": self.sqs * _SQS_REQUEST,
+            "SQS": self.sqs * SQS_REQUEST,
             "data out": self.pushes * _PUSH_BYTES / 1e9 * _GB_OUT,
         }
 

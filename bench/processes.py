@@ -15,6 +15,14 @@ def cpu_s(pid: int) -> float:
     return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
+def peak_rss_mb(pid: int) -> float:
+    """Memory that a process held at most so far, MB of a million bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    # Of what it is now: what getrusage tells is of the process that it was forked from, too.
+    [kib] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(kib) * 1024 / 1e6
+
+
 def cpu_of(pids: Mapping[str, list[int]], work: Callable[[], object]) -> dict[str, float]:
     """Do some work; returns the CPU seconds that processes took meanwhile, under their names."""
     before = {name: sum(map(cpu_s, each)) for name, each in pids.items()}

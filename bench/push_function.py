@@ -1,22 +1,26 @@
 """
-`python -m bench.push_function TIMEOUT_S`: the push function, warm, in a process that holds nothing else.
+`python -m bench.push_function TIMEOUT_S [--counted]`: the push function, warm, in a process that holds nothing else.
 
 A request is an event of Lambda's. The pushes counted are those that the function's own metrics call accepted.
+Counted, it tells calls and bytes; to count costs time, so no time is told.
 """
 
 import json
 import sys
 import uuid
-from collections.abc import Iterable
-from contextlib import redirect_stdout
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, redirect_stdout
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench.counting import Counter, counting
 from bench.spent import Spent
 from bench.stopwatch import Stopwatch
 from bench.worker import serve
+
+COUNTED = "--counted"
 
 
 # onebox has a Context too, which would bring SAM's translator along.
@@ -41,29 +45,35 @@ def accepted(log: Iterable[str]) -> int:
     return sum(int(value) for line in lines for value in line.get("Accepted", []))
 
 
-def main(timeout_s: int) -> None:
+def main(timeout_s: int, *, counted: bool) -> None:
     """Serve until stdin ends."""
     answers = sys.stdout
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "log")
-        with path.open("w", encoding="utf-8") as log, path.open(encoding="utf-8") as read, redirect_stdout(log):
-            # Only now, for its logger keeps the stdout that it meets.
-            import push
+    with ExitStack() as stack:
+        path = Path(stack.enter_context(TemporaryDirectory()), "log")
+        log = stack.enter_context(path.open("w", encoding="utf-8"))
+        read = stack.enter_context(path.open(encoding="utf-8"))
+        stack.enter_context(redirect_stdout(log))
+        counter = stack.enter_context(counting()) if counted else Counter()
+        # Only now: its logger keeps the stdout that it meets, and whoever counts stands in its way.
+        import push
 
-            stopwatch = Stopwatch([push.dynamodb, push.sqs])
+        def counted_work(work: Callable[[], object]) -> Spent:
+            return Spent(0, 0, 0, **asdict(counter.watched(work)))
 
-            def invoke(event: dict[str, Any]) -> Spent:
-                answer: dict[str, Any] = {}
-                context: Any = Context(timeout_s)
-                spent = stopwatch.spent(lambda: answer.update(push.handler(event, context)))
-                log.flush()
-                logged = read.readlines()
-                if answer["batchItemFailures"]:
-                    raise RuntimeError(f"messages failed: {''.join(logged)}")
-                return replace(spent, pushes=accepted(logged))
+        measured = counted_work if counted else Stopwatch([push.dynamodb, push.sqs]).spent
 
-            serve(sys.stdin, answers, invoke)
+        def invoke(event: dict[str, Any]) -> Spent:
+            answer: dict[str, Any] = {}
+            context: Any = Context(timeout_s)
+            spent = measured(lambda: answer.update(push.handler(event, context)))
+            log.flush()
+            logged = read.readlines()
+            if answer["batchItemFailures"]:
+                raise RuntimeError(f"messages failed: {''.join(logged)}")
+            return replace(spent, pushes=accepted(logged), invocations=1, messages=len(event["Records"]))
+
+        serve(sys.stdin, answers, invoke)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), counted=COUNTED in sys.argv)

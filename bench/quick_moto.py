@@ -15,6 +15,7 @@ from moto.core import serialize
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
+from moto.sqs.models import sqs_backends
 
 from lockstep.dynamodb import Item
 from onebox.lambda_runtime import ACCOUNT
@@ -131,3 +132,11 @@ def fill(table: str, items: Iterable[Item]) -> None:
     [stored] = [backend.tables[table] for backend in dynamodb_backends[ACCOUNT].values() if table in backend.tables]
     for item in items:
         stored.put_item(dict(item), overwrite=True)
+
+
+def empty(queue_url: str) -> None:
+    """Throw away what is in a queue of the moto in this process, which like AWS would let nobody do that twice a minute."""
+    name = queue_url.rpartition("/")[2]
+    [region] = [region for region in sqs_backends[ACCOUNT].values() if name in region.queues]
+    region.queues[name].last_purged_at = None
+    region.purge_queue(name)

@@ -15,6 +15,8 @@ class Spent:
         aws_calls: To DynamoDB and SQS.
         aws_cpu_s: As much of `cpu_s` as went into these calls.
         aws_wall_s: As much of `wall_s` as passed in them.
+        encoded_bytes, python_calls: As `bench.counting` counts them; 0 where nobody counted.
+        invocations, messages: Of the function, and of SQS in them; 0 where there is none.
     """
 
     pushes: int
@@ -23,6 +25,10 @@ class Spent:
     aws_calls: int = 0
     aws_cpu_s: float = 0.0
     aws_wall_s: float = 0.0
+    encoded_bytes: int = 0
+    python_calls: int = 0
+    invocations: int = 0
+    messages: int = 0
 
     def __add__(self, other: Self) -> Self:
         """Both pieces together."""

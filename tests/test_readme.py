@@ -50,7 +50,8 @@ def test_every_command_is_of_a_kind_that_is_checked_here() -> None:
 
 def test_every_make_target_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    targets = {words[1] for words in of("make")} | set(re.findall(r"`make ([a-z-]+)`", README))
+    spoken = "\n".join(document.read_text() for document in DOCUMENTS)
+    targets = {words[1] for words in of("make")} | set(re.findall(r"(?:`|^)make ([a-z-]+)", spoken, re.MULTILINE))
 
     assert {"demo", "test", "up", "check", "build", "clean"} <= targets
     for target in targets:
