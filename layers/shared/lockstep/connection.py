@@ -8,8 +8,9 @@ connection; every other socket is refused, and what then fails is sorted by what
 
 import select
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import pycurl
 
@@ -23,11 +24,18 @@ IDLE_S = 60
 # others a round trip.
 TRIED_AFTER_S = 5
 
-# So many pushes are handed to libcurl at once, or as many as have a stream. Where streams are few they wait for one in
-# libcurl, which counts that as part of the request's time: the last of a hundred would have none left.
+# So many pushes are handed to libcurl at once, or as many as had a stream at once. Where streams are few they wait for one
+# in libcurl, which counts that as part of the request's time: the last of a hundred would have none left.
 _HANDED_MAX = 16
 
+# Lists of headers are kept by what differs in them: priority, expiration_s and collapse_id.
+_IN_HEADERS = slice(2, 5)
 _HEADERS_MAX = 1000
+
+# A push that has landed: what it was sent by, and libcurl's error code and words; None where it was answered.
+type Landed = tuple[pycurl.Curl, tuple[int, str] | None]
+
+_ANSWERED: Iterator[None] = repeat(None)
 
 # A connection that the other side has closed, or half of it.
 _CLOSED = select.POLLHUP | select.POLLERR | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)
@@ -74,18 +82,22 @@ class Connection:
         self.came_up = False
         self.disowned = False
         self._host = host
+        self._request_timeout_ms = int(host.request_timeout_s * 1000)
+        self._alone_timeout_ms = int(host.alone_timeout_s * 1000)
         self._bearer = bearer
         self._now = now
-        self._answered_at_s = 0.0
-        # Those in flight that have no stream yet; and whether that is for want of one. Then nothing is added: libcurl
-        # lets a newcomer take the next free stream before those that wait.
-        self._waiting = 0
+        self._answered_at_s = self._landed_at_s = 0.0
+        # Those in flight that have no stream yet, as far as we know; and whether that is for want of one. Then nothing is
+        # added: libcurl lets a newcomer take the next free stream before those that wait.
+        self._waiting: list[CurlHandle] = []
         self._short_of_streams = False
+        # How many had a stream at once, as far as that still holds: Apple lowers its limit after a refusal.
+        self._streams_had = 0
         self._file = -1
         self._first: CurlHandle | None = None
         self._sockets: list[socket.socket] = []
         self._idle: list[CurlHandle] = []
-        self._headers: dict[tuple[object, ...], list[str]] = {}
+        self._headers: dict[object, list[str]] = {}
         self._multi = multi = pycurl.CurlMulti()
         multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
         multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, 1)
@@ -96,9 +108,9 @@ class Connection:
         """How many pushes may be added now."""
         if self.disowned or self._short_of_streams:
             return 0
-        under_way, waiting = len(self.in_flight), self._waiting
+        under_way, waiting = len(self.in_flight), len(self._waiting)
         streams = 1 if self.alone else self._host.streams
-        return max(0, min(streams - under_way, max(_HANDED_MAX, under_way - waiting) - waiting))
+        return max(0, min(streams - under_way, max(_HANDED_MAX, self._streams_had) - waiting))
 
     def take_up(self, bearer: str) -> bool:
         """
@@ -124,52 +136,59 @@ class Connection:
     def add(self, push: Push, tries: int) -> None:
         """Put a push on its way, if the connection has room."""
         handle = self._idle.pop() if self._idle else self._new_handle()
-        timeout_s = self._host.alone_timeout_s if self.alone else self._host.request_timeout_s
-        handle.take(
-            push,
-            tries,
-            url=self._host.url,
-            headers=self._headers_of(push),
-            timeout_ms=int(timeout_s * 1000),
-            # What became of a push that goes alone is the least certain.
-            tell_refusal=push.once or self.alone,
-        )
+        alone = self.alone
+        timeout_ms = self._alone_timeout_ms if alone else self._request_timeout_ms
+        # What became of a push that goes alone is the least certain.
+        headers = self._headers.get(push[_IN_HEADERS]) or self._headers_of(push)
+        handle.take(push, tries, headers, timeout_ms, tell_refusal=push.once or alone)
         if not self.came_up:
             self._first = handle
         self.in_flight[handle.curl] = handle
-        self._waiting += 1
+        self._waiting.append(handle)
         self._multi.add_handle(handle.curl)
 
-    def landed(self, wait_s: float) -> list[tuple[pycurl.Curl, int, str]]:
-        """Return which pushes have landed, with libcurl's error code and words; wait so long for anything to happen."""
-        multi, waiting = self._multi, self._waiting
+    def landed(self, wait_s: float, *, more: bool) -> list[Landed]:
+        """
+        Return which pushes have landed.
+
+        Args:
+            wait_s: How long to wait for anything to happen.
+            more: Whether there are pushes to add: then it doesn't wait where there has come room for them.
+        """
+        multi = self._multi
         multi.perform()
-        self._short_of_streams = self._waiting > 0
-        landed: list[tuple[pycurl.Curl, int, str]] = []
+        self._waiting = [handle for handle in self._waiting if not handle.issued]
+        self._short_of_streams = bool(self._waiting)
+        self._streams_had = 0 if self._short_of_streams else max(self._streams_had, len(self.in_flight))
+        landed: list[Landed] = []
         queued = 1
         while queued:
             queued, good, bad = multi.info_read()
-            landed += [(curl, pycurl.E_OK, "") for curl in good]
-            landed += bad
-        if not landed and waiting == self._waiting:
+            landed += zip(good, _ANSWERED, strict=False)
+            landed += ((curl, (code, words)) for curl, code, words in bad)
+        if landed:
+            self._landed_at_s = self._now()
+        if not landed and not (more and self.room):
             # libcurl's own timers; select knows nothing of them.
             timer_ms = multi.timeout()
             multi.select(wait_s if timer_ms < 0 else min(wait_s, timer_ms / 1000))
         return landed
 
-    def land(self, curl: pycurl.Curl, code: int, words: str) -> tuple[Push, int, Outcome]:
+    def land(self, curl: pycurl.Curl, error: tuple[int, str] | None) -> tuple[Push, int, Outcome]:
         """Take a push that has landed off the connection: the push, its tries before, what became of it."""
         handle = self.in_flight.pop(curl)
         outcome: Outcome
         if not handle.issued:
-            self._waiting -= 1
-            self._short_of_streams = self._waiting > 0
-        if code == pycurl.E_OK:
+            self._waiting.remove(handle)
+            self._short_of_streams = bool(self._waiting)
+        if error is None:
             outcome = handle.answered()
-            self._answered_at_s = self._now()
-            self.disowned = self.disowned or (isinstance(outcome, Rejected) and outcome.reconnects)
+            self._answered_at_s = self._landed_at_s
+            if isinstance(outcome, Rejected):
+                self.disowned = self.disowned or outcome.reconnects
+                self._streams_had = 0
         else:
-            outcome = handle.unanswered(f"{code} {words}")
+            outcome = handle.unanswered("{} {}".format(*error))
             self.disowned = True
         if self.alone:
             self._first = None
@@ -178,12 +197,11 @@ class Connection:
                 self._file = int(curl.getinfo(pycurl.ACTIVESOCKET))
                 self.came_up, self.alone = True, False
         self._multi.remove_handle(curl)
-        push, tries = handle.unload()
-        if code == pycurl.E_OK:
+        if error is None:
             self._idle.append(handle)
         else:
             handle.close()
-        return push, tries, outcome
+        return handle.push, handle.tries, outcome
 
     def close(self, why: str = "closed") -> list[tuple[Push, Unanswered]]:
         """Close it; return what was under way."""
@@ -202,31 +220,23 @@ class Connection:
 
     def _new_handle(self) -> CurlHandle:
         host = self._host
-        return CurlHandle(
-            ca_file=host.ca_file, resolve=host.resolve, open_socket=self._open_socket, on_issue=self._on_issue
-        )
-
-    def _on_issue(self) -> None:
-        self._waiting -= 1
+        return CurlHandle(host.url, ca_file=host.ca_file, resolve=host.resolve, open_socket=self._open_socket)
 
     def _headers_of(self, push: Push) -> list[str]:
-        key = (push.priority, push.expiration_s, push.collapse_id)
-        headers = self._headers.get(key)
-        if headers is None:
-            if len(self._headers) >= _HEADERS_MAX:
-                self._headers.clear()
-            headers = [
-                f"authorization: bearer {self._bearer}",
-                f"apns-topic: {self._host.topic}",
-                "apns-push-type: liveactivity",
-                f"apns-priority: {push.priority}",
-                f"apns-expiration: {push.expiration_s}",
-                "content-type: application/json",
-                # libcurl's own, which Apple doesn't ask for.
-                "accept:",
-                *([f"apns-collapse-id: {push.collapse_id}"] if push.collapse_id else []),
-            ]
-            self._headers[key] = headers
+        if len(self._headers) >= _HEADERS_MAX:
+            self._headers.clear()
+        headers = [
+            f"authorization: bearer {self._bearer}",
+            f"apns-topic: {self._host.topic}",
+            "apns-push-type: liveactivity",
+            f"apns-priority: {push.priority}",
+            f"apns-expiration: {push.expiration_s}",
+            "content-type: application/json",
+            # libcurl's own, which Apple doesn't ask for.
+            "accept:",
+            *([f"apns-collapse-id: {push.collapse_id}"] if push.collapse_id else []),
+        ]
+        self._headers[push[_IN_HEADERS]] = headers
         return headers
 
     def _open_socket(self, _purpose: int, address: Address) -> socket.socket | int:

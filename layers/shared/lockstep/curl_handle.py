@@ -25,7 +25,7 @@ class CurlHandle:
     A handle for pushes, one after the other. Options that never change are set once.
 
     Attributes:
-        push: The one it carries.
+        push: The one it carries, or carried last.
         tries: How often that one was sent before.
         issued: Whether the request was handed to a connection at all.
         refused: Whether libcurl said that the server refused the stream; it tells only where asked to.
@@ -33,9 +33,8 @@ class CurlHandle:
 
     push: Push
 
-    def __init__(
-        self, *, ca_file: str, resolve: Sequence[str], open_socket: OpenSocket, on_issue: Callable[[], None]
-    ) -> None:
+    def __init__(self, url: str, *, ca_file: str, resolve: Sequence[str], open_socket: OpenSocket) -> None:
+        self._device_url = f"{url}/3/device/"
         self.tries = 0
         self.issued = False
         self.refused = False
@@ -43,7 +42,6 @@ class CurlHandle:
         self._headers: list[str] | None = None
         self._timeout_ms = 0
         self._verbose = False
-        self._tell_issue = on_issue
         self.curl = curl = pycurl.Curl()
         curl.setopt(pycurl.CAINFO, ca_file)
         # HTTP/2 or nothing: an HTTP/1.1 server must not get the request at all.
@@ -64,15 +62,12 @@ class CurlHandle:
         curl.setopt(pycurl.DEBUGFUNCTION, self._on_text)
         curl.setopt(pycurl.WRITEFUNCTION, self._answer.append)
 
-    def take(
-        self, push: Push, tries: int, *, url: str, headers: list[str], timeout_ms: int, tell_refusal: bool
-    ) -> None:
+    def take(self, push: Push, tries: int, headers: list[str], timeout_ms: int, *, tell_refusal: bool) -> None:
         """Load the next push; options are set only where they changed."""
         self.push, self.tries = push, tries
         self.issued = self.refused = False
-        self._answer.clear()
         curl = self.curl
-        curl.setopt(pycurl.URL, f"{url}/3/device/{push.token}")
+        curl.setopt(pycurl.URL, self._device_url + push.token)
         curl.setopt(pycurl.POSTFIELDS, push.body)
         if headers is not self._headers:
             curl.setopt(pycurl.HTTPHEADER, headers)
@@ -84,16 +79,12 @@ class CurlHandle:
             curl.setopt(pycurl.VERBOSE, tell_refusal)
             self._verbose = tell_refusal
 
-    def unload(self) -> tuple[Push, int]:
-        """Give back the push, and its tries before."""
-        push = self.push
-        del self.push
-        return push, self.tries
-
     def answered(self) -> Outcome:
         """Read APNs' answer."""
-        status = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
-        return ACCEPTED if status == 200 else rejected(status, b"".join(self._answer))
+        status = self.curl.getinfo(pycurl.RESPONSE_CODE)
+        outcome = ACCEPTED if status == 200 else rejected(status, b"".join(self._answer))
+        self._answer.clear()
+        return outcome
 
     def unanswered(self, why: str) -> Unanswered:
         """Say whether APNs may have taken the push that got no answer."""
@@ -104,9 +95,7 @@ class CurlHandle:
         self.curl.close()
 
     def _on_issue(self, *_: object) -> int:
-        if not self.issued:
-            self.issued = True
-            self._tell_issue()
+        self.issued = True
         return 0  # CURL_PREREQFUNC_OK
 
     def _on_text(self, kind: int, text: bytes) -> None:
