@@ -15,17 +15,15 @@ from bench.worker import MeasurementFailed, environment_of
 _OF_THE_RUNTIME = {"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "snapshot_restore_py", "six", "urllib3"}
 
 _COUNTED = re.compile(r"I +refs: +([\d,]+)")
-_IMPORTED = re.compile(r"import time: +(\d+) \| +(\d+) \|( *)(\S+)")
+_IMPORTED = re.compile(r"import time: +(\d+) \| +\d+ \| *(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A module's import: `own_us` without those that it imported in turn, `depth` 0 if nobody's import imported it."""
+    """A module's import, without those that it imported in turn."""
 
     name: str
     own_us: int
-    all_us: int
-    depth: int
 
 
 class ColdProcess:
@@ -62,10 +60,7 @@ class ColdProcess:
     def imports(self) -> list[Imported]:
         """Run it; return the modules that it imported, in the order in which they were done."""
         said = self._run(options=["-X", "importtime"])
-        return [
-            Imported(name, int(own_us), int(all_us), len(indent) // 2)
-            for own_us, all_us, indent, name in _IMPORTED.findall(said)
-        ]
+        return [Imported(name, int(own_us)) for own_us, name in _IMPORTED.findall(said)]
 
     def _run(self, under: Sequence[str] = (), options: Sequence[str] = ()) -> str:
         """Run it; return what it said on stderr."""

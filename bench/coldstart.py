@@ -102,7 +102,7 @@ def contributors(imports: Sequence[Imported], base: Sequence[Imported]) -> Itera
 def quickest(process: ColdProcess, runs: int) -> list[Imported]:
     """Return a program's imports, each as quick as in the best of so many processes: what is timed here is the clock."""
     imports = [process.imports() for _ in range(runs)]
-    own_us = {one.name: min(each.own_us for each in same) for same in zip(*imports, strict=True) for one in same[:1]}
+    own_us = {same[0].name: min(one.own_us for one in same) for same in zip(*imports, strict=True)}
     return [replace(one, own_us=own_us[one.name]) for one in imports[0]]
 
 
