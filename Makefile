@@ -24,7 +24,7 @@ SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/$(SAM_HOME)" PATH=
 SAM_CLI := $(SAM_QUIET) .venv/sam/bin/sam
 ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 
-.PHONY: help demo up sam-local test check format build key redrive torture mutants bench throughput bench-fanout stadium pins openapi clean
+.PHONY: help demo up sam-local test check format build key redrive torture mutants bench throughput bench-fanout coldstart stadium pins openapi clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,11 +52,16 @@ format: $(DEV) ## Format the code
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
+# The layers get their bytecode here, for Lambda has no place to write it to: it would compile all anew at each cold start.
+# `sam build` clears the folder each time, so that no bytecode outlives its source.
 build: $(DEV) $(SAM) ## Build what `sam deploy` uploads (ARCHITECTURE=arm64 or x86_64)
 	@[[ "$(ARCHITECTURE)" =~ ^(x86_64|arm64)$$ ]] || { echo "ARCHITECTURE is x86_64 or arm64, not $(ARCHITECTURE)" >&2; exit 1; }
 	@mkdir -p .aws-sam
 	sed 's/x86_64/$(ARCHITECTURE)/g' template.yaml > .aws-sam/template.yaml
 	$(SAM_CLI) build --template-file .aws-sam/template.yaml --base-dir . --config-file "$(CURDIR)/samconfig.toml" --build-dir "$(BUILD_DIR)"
+	for layer in DependenciesLayer SharedLayer; do \
+		.venv/bin/python -m compileall -q --invalidation-mode unchecked-hash -s "$(BUILD_DIR)/$$layer" -p /opt "$(BUILD_DIR)/$$layer"; \
+	done
 
 pins: $(DEV) ## Pin the newest versions of the dependencies
 	$(PIN) --output-file layers/dependencies/requirements.txt requirements/layer.in
@@ -88,6 +93,9 @@ throughput: $(DEV) ## Measure what a push costs the whole push function (needs n
 
 bench-fanout: $(DEV) ## Update 100,000 cards, by one function and by four (TOKENS=100000; needs nghttpd; six minutes)
 	@PYTHONPATH=layers/shared .venv/bin/python -m bench.fanout --tokens $(TOKENS)
+
+coldstart: $(DEV) ## Measure what a cold start costs each function (instructions need valgrind; four minutes)
+	@PYTHONPATH=layers/shared .venv/bin/python -m bench.coldstart
 
 stadium: $(DEV) ## Start an activity for 30,156 followers and update it ten times while much goes wrong (PHONES=30156)
 	@PYTHONPATH=layers/shared .venv/bin/python -m bench.stadium --phones $(PHONES)

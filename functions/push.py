@@ -1,6 +1,7 @@
 """SQS-triggered: publishes and deliveries in, pushes to APNs out."""
 
 import os
+import random
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import certifi
 from aws_lambda_powertools import Logger, Metrics
+from snapshot_restore_py import register_after_restore
 
 from lockstep.activities import Activities
 from lockstep.apns import Environment
@@ -47,6 +49,9 @@ RESERVE_S = 10
 
 # A lease outlives the function that took it by this much, so that its holder is dead before another takes it.
 LEASE_MARGIN_S = 5
+
+# Where Lambda starts functions from a snapshot (SnapStart), all would spread their retries by the same numbers.
+register_after_restore(random.seed)
 
 settings = PushSettings.from_env(os.environ)
 logger = Logger()

@@ -1,6 +1,7 @@
 """API Gateway-triggered: what phones register, into DynamoDB."""
 
 import os
+import random
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.logging import correlation_paths
+from snapshot_restore_py import register_after_restore
 
 from lockstep import http
 from lockstep.activities import Activities
@@ -24,6 +26,9 @@ from lockstep.tokens import Tokens
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+# Where Lambda starts functions from a snapshot (SnapStart), all would spread their retries by the same numbers.
+register_after_restore(random.seed)
 
 settings = RegisterSettings.from_env(os.environ)
 logger = Logger()

@@ -1,6 +1,7 @@
 """Every few minutes: closes activities, repeats ends, deletes channels that no activity needs."""
 
 import os
+import random
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import certifi
 from aws_lambda_powertools import Logger, Metrics
+from snapshot_restore_py import register_after_restore
 
 from lockstep.activities import Activities
 from lockstep.apns import Environment
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 # Nothing new is taken up this long before the function would be killed.
 RESERVE_S = 15
+
+# Where Lambda starts functions from a snapshot (SnapStart), all would spread their retries by the same numbers.
+register_after_restore(random.seed)
 
 settings = SweepSettings.from_env(os.environ)
 logger = Logger()

@@ -125,7 +125,7 @@ class Template:
         """Return what feeds functions from queues."""
         return [
             QueueSource(
-                _named(properties["FunctionName"]),
+                self._function(properties["FunctionName"]),
                 _named(properties["EventSourceArn"]),
                 int(properties.get("BatchSize", 10)),
                 "ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
@@ -136,7 +136,7 @@ class Template:
     def schedules(self) -> list[Schedule]:
         """Return which functions are invoked by the clock; all of the template's are rates in minutes."""
         return [
-            Schedule(_named(target["Arn"]), _every_s(properties["ScheduleExpression"]))
+            Schedule(self._function(target["Arn"]), _every_s(properties["ScheduleExpression"]))
             for _, properties in _of_type(self.resources, "AWS::Events::Rule")
             for target in properties["Targets"]
         ]
@@ -147,7 +147,7 @@ class Template:
         for body in self._apis():
             for path, operations in body["paths"].items():
                 for method, operation in operations.items():
-                    function = _named(operation["x-amazon-apigateway-integration"]["uri"])
+                    function = self._function(operation["x-amazon-apigateway-integration"]["uri"])
                     named = [name for one in operation.get("security", []) for name in one]
                     routes.append(Route(method.upper(), path, function, named[0] if named else None))
         return routes
@@ -159,6 +159,12 @@ class Template:
             for body in self._apis()
             for name, scheme in body.get("components", {}).get("securitySchemes", {}).items()
         }
+
+    def _function(self, expression: Any) -> str:
+        """Return the function that a trigger invokes, by an alias or by itself."""
+        named = _named(expression)
+        resource = self.resources[named]
+        return _named(resource["Properties"]["FunctionName"]) if resource["Type"] == "AWS::Lambda::Alias" else named
 
     def _apis(self) -> Iterator[dict[str, Any]]:
         for _, properties in _of_type(self.resources, "AWS::ApiGatewayV2::Api"):
@@ -208,6 +214,6 @@ def _named(expression: Any) -> str:
         case {"Fn::GetAtt": [str(logical_id), _]}:
             return logical_id
         case {"Fn::Sub": str(text)}:
-            # arn:…:lambda:path/2015-03-31/functions/${RegisterFunction.Arn}/invocations
-            return text.partition("/functions/${")[2].partition(".Arn}")[0]
+            # arn:…:lambda:path/2015-03-31/functions/${RegisterFunctionAliaslive}/invocations; ${….Arn} without an alias
+            return text.partition("/functions/${")[2].partition("}")[0].removesuffix(".Arn")
     raise ValueError(f"which resource is {expression}?")

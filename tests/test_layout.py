@@ -1,4 +1,4 @@
-"""How the house is laid out: what importing costs, and which way the arrows go."""
+"""How the house is laid out: what importing costs (test_cold_start.py: of the functions), and which way the arrows go."""
 
 import ast
 import subprocess
@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from lockstep.settings import RegisterSettings
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "layers" / "shared" / "lockstep"
@@ -46,19 +44,18 @@ WORLDLY = {
     "tokens": "botocore's errors",
 }
 MODULES = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
-FUNCTIONS = {path.stem for path in (ROOT / "functions").glob("*.py")}
 PURE = sorted(MODULES - set(WORLDLY))
 
 # What a cold start pays for, and what reaches out.
 HEAVY = ("boto3", "botocore", "pycurl", "httpx", "aws_lambda_powertools")
 
 
-def loaded_by(*modules: str, **environment: str) -> set[str]:
+def loaded_by(*modules: str) -> set[str]:
     """Import modules in a fresh process; return the heavy ones that this loaded."""
-    names = [module if module in FUNCTIONS else f"lockstep.{module}" for module in modules]
+    names = [f"lockstep.{module}" for module in modules]
     run = subprocess.run(
         [sys.executable, "-c", f"import sys, {', '.join(names)}\nprint(*sys.modules)"],
-        env={"PYTHONPATH": f"{PACKAGE.parent}:{ROOT / 'functions'}", **environment},
+        env={"PYTHONPATH": str(PACKAGE.parent)},
         check=True,
         capture_output=True,
         text=True,
@@ -89,19 +86,6 @@ def test_a_module_that_is_listed_as_worldly_is(module: str) -> None:
 
 def test_importing_the_package_imports_nothing() -> None:
     assert (PACKAGE / "__init__.py").read_text() == ""
-
-
-def test_register_does_not_load_what_only_push_needs() -> None:
-    settings = {
-        **dict.fromkeys(RegisterSettings.VARIABLES, "https://example.com"),
-        "REQUIRE_GUESTS": "false",
-        "APNS_ENVIRONMENT": "production",
-    }
-
-    loaded = loaded_by("register", **settings, AWS_DEFAULT_REGION="eu-central-1")
-
-    assert "boto3" in loaded, "it was imported whole"
-    assert loaded.isdisjoint({"pycurl", "httpx"})
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
