@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from lockstep.errors import Misconfigured
-from lockstep.provider_token import GRID_S, ProviderToken, SigningKey, sign
+from lockstep.provider_token import GRID_S, ProviderToken, SigningKey
 
 # The key of RFC 6979, A.2.5.
 PRIVATE = ec.derive_private_key(0xC9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721, ec.SECP256R1())
@@ -66,7 +66,9 @@ def test_two_processes_present_the_same_token() -> None:
 
 def test_it_is_signed_by_the_book() -> None:
     """RFC 6979, A.2.5: the signature of "sample" with SHA-256."""
-    signature = sign(b"sample", PRIVATE)
+    from lockstep.provider_token import _DeterministicES256
+
+    signature = _DeterministicES256().sign(b"sample", PRIVATE)
 
     assert signature.hex().upper() == (
         "EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716"

@@ -1,7 +1,6 @@
 """The token with which we are a provider to APNs: the same in every process, without a word between them."""
 
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -10,6 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from jwt import PyJWS
+from jwt.algorithms import ECAlgorithm
 
 from lockstep.errors import Misconfigured
 from lockstep.json_values import canonical, parse
@@ -63,6 +64,17 @@ class SigningKey:
         return key
 
 
+class _DeterministicES256(ECAlgorithm):
+    """ES256 whose signature of a text is always the same (RFC 6979), not a random one of many."""
+
+    def __init__(self) -> None:
+        super().__init__(ECAlgorithm.SHA256)
+
+    def sign(self, msg: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
+        r, s = decode_dss_signature(key.sign(msg, ec.ECDSA(SHA256(), deterministic_signing=True)))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
 class ProviderToken:
     """Makes provider tokens of a key, by the wall clock: a frozen container may not advance a monotonic one."""
 
@@ -70,6 +82,8 @@ class ProviderToken:
         self._key = key
         self._private_key = key.load()
         self._now = now
+        self._jws = PyJWS(algorithms=[])
+        self._jws.register_algorithm("ES256", _DeterministicES256())
         self._grids: tuple[int, ...] = (0,)
         self._issued_at_s = -1
         self._token = ""
@@ -79,10 +93,9 @@ class ProviderToken:
         now_s = int(self._now())
         issued_at_s = max((now_s - shift) // GRID_S * GRID_S + shift for shift in self._grids)
         if issued_at_s != self._issued_at_s:
-            header = canonical({"alg": "ES256", "kid": self._key.key_id, "typ": "JWT"})
-            claims = canonical({"iss": self._key.team_id, "iat": issued_at_s})
-            text = f"{_base64url(header.encode())}.{_base64url(claims.encode())}"
-            self._token = f"{text}.{_base64url(sign(text.encode(), self._private_key))}"
+            claims = canonical({"iss": self._key.team_id, "iat": issued_at_s}).encode()
+            headers = {"kid": self._key.key_id}
+            self._token = self._jws.encode(claims, self._private_key, algorithm="ES256", headers=headers)
             self._issued_at_s = issued_at_s
         return self._token
 
@@ -93,13 +106,3 @@ class ProviderToken:
         Every container that hears it does the same, so they still present the same token, at most 25 minutes old.
         """
         self._grids = (0, GRID_S // 2)
-
-
-def sign(text: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
-    """Sign by ES256 (RFC 7518, 3.4); the signature of a text is always the same (RFC 6979), not a random one of many."""
-    r, s = decode_dss_signature(key.sign(text, ec.ECDSA(SHA256(), deterministic_signing=True)))
-    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
-
-
-def _base64url(value: bytes) -> str:
-    return urlsafe_b64encode(value).rstrip(b"=").decode()
