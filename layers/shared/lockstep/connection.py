@@ -8,14 +8,14 @@ connection; every other socket is refused, and what then fails is sorted by what
 
 import select
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from itertools import repeat
 
 import pycurl
 
 from lockstep.apns import Outcome, Push, Rejected, Unanswered
 from lockstep.curl_handle import Address, CurlHandle
+from lockstep.host import Host
 
 # Of wall clock, since a frozen container's monotonic clock stands still: a connection idle for longer may be dead.
 IDLE_S = 60
@@ -39,30 +39,6 @@ _ANSWERED: Iterator[None] = repeat(None)
 
 # A connection that the other side has closed, or half of it.
 _CLOSED = select.POLLHUP | select.POLLERR | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """
-    An APNs host, and how we speak to it.
-
-    Attributes:
-        url: Without a path.
-        topic: `apns-topic`: the bundle id with `.push-type.liveactivity`.
-        ca_file: PEM file of the roots that are trusted.
-        streams: Pushes under way at once, where the server allows as many.
-        request_timeout_s: Of one push.
-        alone_timeout_s: Of a push that goes alone, the connecting included.
-        resolve: Addresses in place of those that DNS has: "host:port:address[,address]".
-    """
-
-    url: str
-    topic: str
-    ca_file: str
-    streams: int
-    request_timeout_s: float
-    alone_timeout_s: float
-    resolve: Sequence[str] = ()
 
 
 class Connection:

@@ -17,13 +17,14 @@ from lockstep.handover import Handover
 from lockstep.jobs import HOPS_MAX, Invocation, Job
 from lockstep.pace import is_due
 from lockstep.phones import Card, Marker, StartToken
-from lockstep.plan import Plan, target_of
+from lockstep.plan import Plan
 from lockstep.queues import DeliveryQueue
 from lockstep.row import Row
 from lockstep.sender import Sender
 from lockstep.settle import Settlement
 from lockstep.slice_items import SliceItems
 from lockstep.starting import Starter
+from lockstep.targets import target_of
 from lockstep.telemetry import Telemetry
 from lockstep.tokens import Tokens
 
@@ -154,9 +155,8 @@ class Deliverer:
                 yield target_of(push).environment, push
 
     def _pages(self, delivery: Delivery, row: Row) -> Iterator[list[Card | Marker]]:
-        ranges = [(delivery.first, delivery.last)]
-        if delivery.phones is not None:
-            ranges = [(phone, phone) for phone in delivery.phones]
+        named, whole = delivery.phones, (delivery.first, delivery.last)
+        ranges = [whole] if named is None else [(phone, phone) for phone in named]
         for first, last in ranges:
             pages = self._tokens.of_activity(row.partitions, now_s=int(self._now()), first=first, last=last)
             yield from (page for page in pages if page)

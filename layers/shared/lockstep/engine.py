@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from lockstep.apns import Accepted, Outcome, Push, Rejected, Unanswered
-from lockstep.connection import Connection, Host
+from lockstep.connection import Connection
+from lockstep.host import Host
 from lockstep.provider_token import ProviderToken
 from lockstep.reasons import Remedy
 

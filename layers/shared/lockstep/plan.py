@@ -3,7 +3,6 @@
 import hashlib
 from copy import replace
 from functools import cached_property
-from typing import NamedTuple
 
 from lockstep.apns import Environment, Push
 from lockstep.bodies import Bodies
@@ -13,6 +12,7 @@ from lockstep.payload import BROADCAST_BODY_MAX_BYTES, DEVICE_BODY_MAX_BYTES, st
 from lockstep.phones import Card, Marker, Phone, StartToken
 from lockstep.row import CARD_LIFE_S, Register, Row
 from lockstep.shards import shard_of
+from lockstep.targets import Target
 
 # A start that a phone gets later than this shows something that is over (a choice: Apple names no number).
 START_LIFE_S = 600
@@ -21,34 +21,6 @@ START_LIFE_S = 600
 _STORED_S = 8 * 3600
 
 _OTHER = {Environment.PRODUCTION: Environment.SANDBOX, Environment.SANDBOX: Environment.PRODUCTION}
-
-
-class Target(NamedTuple):
-    """
-    Where a push goes; it comes back with the outcome. A named tuple, for the sake of its making (see `phones`).
-
-    Attributes:
-        phone: Whose token it is, as known when the push was made.
-        environment_said: Whether the phone said which APNs environment its tokens are of.
-        elsewhere: Whether this is the second try, in the other environment.
-        marker: Of a start: what notes it, and blocks another.
-    """
-
-    plan: "Plan"
-    row: Card | StartToken
-    phone: Phone
-    environment: Environment
-    environment_said: bool
-    sent_at_ms: int
-    marker: Marker | None = None
-    elsewhere: bool = False
-
-
-def target_of(push: Push) -> Target:
-    """Read back where a push of ours goes."""
-    if not isinstance(push.ref, Target):
-        raise TypeError("not a push of a plan")
-    return push.ref
 
 
 class Plan:

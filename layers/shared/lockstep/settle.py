@@ -7,8 +7,9 @@ from lockstep.apns import Accepted, Environment, Outcome, Push, Rejected, Unansw
 from lockstep.delivery import Audience, Delivery, retry_delay_s, waited_s
 from lockstep.ids import shorten
 from lockstep.phones import Marker
-from lockstep.plan import START_LIFE_S, Plan, Target, target_of
+from lockstep.plan import START_LIFE_S, Plan
 from lockstep.reasons import Remedy
+from lockstep.targets import Target, target_of
 from lockstep.telemetry import Count, Telemetry
 from lockstep.tokens import Tokens
 
