@@ -128,6 +128,20 @@ def _having(items: list[Any], name: str, value: Any) -> list[Any]:
 
 def fill(table: str, items: Iterable[Item]) -> None:
     """Put items into a table of the moto in this process, past HTTP: a hundred thousand would take minutes."""
-    [stored] = [backend.tables[table] for backend in dynamodb_backends[ACCOUNT].values() if table in backend.tables]
+    stored = _table(table)
     for item in items:
         stored.put_item(dict(item), overwrite=True)
+
+
+def held(table: str, key: Item) -> Item:
+    """Read an item of a table in the same way; empty where there is none."""
+    stored = _table(table)
+    hash_key, range_key = (DynamoType({**key[name]}) for name in (stored.hash_key_attr, stored.range_key_attr))
+    item: Any = stored.items.get(hash_key, {}).get(range_key)
+    attributes: Any = {} if item is None else {name: {one.type: one.value} for name, one in item.attrs.items()}
+    return dict(attributes)
+
+
+def _table(name: str) -> Any:
+    [stored] = [backend.tables[name] for backend in dynamodb_backends[ACCOUNT].values() if name in backend.tables]
+    return stored
