@@ -19,15 +19,40 @@ from moto.dynamodb.models.table import Table
 from lockstep.dynamodb import Item
 from onebox.lambda_runtime import ACCOUNT
 
+# Their methods are not made to be changed.
+_table: Any = Table
+_serializer: Any = serialize.BaseJSONSerializer
+
+
+def _methods() -> tuple[Any, Any, Any, Any]:
+    return _table.query, _table.put_item, _table.delete_item, _serializer._serialize_type_structure
+
+
+def _have(methods: tuple[Any, Any, Any, Any]) -> None:
+    _table.query, _table.put_item, _table.delete_item, _serializer._serialize_type_structure = methods
+
+
+_PLAIN = _methods()
+
+
+@contextmanager
+def plain_moto() -> Iterator[None]:
+    """Let moto be as it comes, for reading: what is written meanwhile may be missed by a quick one afterwards."""
+    had = _methods()
+    _have(_PLAIN)
+    try:
+        yield
+    finally:
+        _have(had)
+
 
 @contextmanager
 def quick_moto() -> Iterator[None]:
     """Let moto, in this process, look only at what a Query asks for, and write attributes as they are stored."""
-    # Their methods are not made to be changed.
-    table: Any = Table
-    serializer: Any = serialize.BaseJSONSerializer
-    had = table.query, table.put_item, table.delete_item, serializer._serialize_type_structure
-    query, put, delete, structure = had
+    if _methods() != _PLAIN:
+        yield
+        return
+    query, put, delete, structure = _PLAIN
     keys = _Keys()
 
     def quick_query(
@@ -73,12 +98,11 @@ def quick_moto() -> Iterator[None]:
         else:
             structure(self, serialized, value, shape, key)
 
-    table.query, table.put_item, table.delete_item = quick_query, quick_put, quick_delete
-    serializer._serialize_type_structure = quick_structure
+    _have((quick_query, quick_put, quick_delete, quick_structure))
     try:
         yield
     finally:
-        table.query, table.put_item, table.delete_item, serializer._serialize_type_structure = had
+        _have(_PLAIN)
 
 
 class _Keys:
@@ -128,20 +152,20 @@ def _having(items: list[Any], name: str, value: Any) -> list[Any]:
 
 def fill(table: str, items: Iterable[Item]) -> None:
     """Put items into a table of the moto in this process, past HTTP: a hundred thousand would take minutes."""
-    stored = _table(table)
+    stored = _stored(table)
     for item in items:
         stored.put_item(dict(item), overwrite=True)
 
 
 def held(table: str, key: Item) -> Item:
     """Read an item of a table in the same way; empty where there is none."""
-    stored = _table(table)
+    stored = _stored(table)
     hash_key, range_key = (DynamoType({**key[name]}) for name in (stored.hash_key_attr, stored.range_key_attr))
     item: Any = stored.items.get(hash_key, {}).get(range_key)
     attributes: Any = {} if item is None else {name: {one.type: one.value} for name, one in item.attrs.items()}
     return dict(attributes)
 
 
-def _table(name: str) -> Any:
+def _stored(name: str) -> Any:
     [stored] = [backend.tables[name] for backend in dynamodb_backends[ACCOUNT].values() if name in backend.tables]
     return stored
