@@ -78,6 +78,18 @@ def test_quick_moto_answers_queries_as_moto_does(stack: Stack) -> None:
     assert slow_answers() == with_more != slow
     client.put_item(TableName=table, Item=key)
     assert answers() == with_more
+    # And who changes hands.
+    for owner in ("user-1", "user-2"):
+        client.update_item(
+            TableName=table,
+            Key=key,
+            UpdateExpression="SET #o = :o",
+            ExpressionAttributeNames={"#o": "owner"},
+            ExpressionAttributeValues={":o": {"S": owner}},
+        )
+        handed_on = answers()
+        assert handed_on == slow_answers()
+        assert handed_on not in (slow, with_more)
     client.delete_item(TableName=table, Key=key)
     assert answers() == slow == slow_answers()
 
