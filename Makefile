@@ -38,7 +38,7 @@ sam-local: $(DEV) build ## Run every event and route in Lambda's runtime, and ch
 	$(ONEBOX) sam-local
 
 test: $(DEV) $(SAM) ## Run the tests, two at a time (eight minutes on two cores)
-	.venv/bin/python -m pytest -n 2 --dist loadgroup
+	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(DEV) $(SAM) ## Lint, type-check and validate
 	.venv/bin/ruff check .

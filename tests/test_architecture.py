@@ -6,9 +6,6 @@ from pathlib import Path
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-# Builds share the folder .aws-sam: one after the other.
-pytestmark = pytest.mark.xdist_group("sam build")
-
 ROOT = Path(__file__).parent.parent
 
 # ELF's e_machine (https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html).

@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-# One after the other, and beside nothing of their kind: each of these takes both cores for a minute or two.
-pytestmark = pytest.mark.xdist_group("both cores")
-
 ROOT = Path(__file__).parent.parent
 
 

@@ -13,9 +13,6 @@ from tests.play.outside import Outside
 from tests.play.story import play
 from tests.play.world import World, playing
 
-# As the stadium: it takes both cores for minutes.
-pytestmark = pytest.mark.xdist_group("both cores")
-
 ROOT = Path(__file__).parent.parent
 
 
