@@ -38,8 +38,8 @@ up: $(DEV) $(if $(filter sam,$(FUNCTIONS)),build) ## Keep the whole stack runnin
 sam-local: $(DEV) build ## Run every event and route in Lambda's runtime, and check what they did (needs Docker)
 	$(ONEBOX) sam-local
 
-test: $(DEV) $(SAM) ## Run the tests
-	.venv/bin/python -m pytest
+test: $(DEV) $(SAM) ## Run the tests, two at a time (eight minutes on two cores)
+	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(DEV) $(SAM) ## Lint, type-check and validate
 	.venv/bin/ruff check .
@@ -97,8 +97,8 @@ bench-fanout: $(DEV) ## Update 100,000 cards, by one function and by four (TOKEN
 coldstart: $(DEV) ## Measure what a cold start costs each function (instructions need valgrind; four minutes)
 	@PYTHONPATH=layers/shared .venv/bin/python -m bench.coldstart
 
-stadium: $(DEV) ## Start an activity for 30,156 followers and update it ten times while much goes wrong (PHONES=30156)
-	@PYTHONPATH=layers/shared .venv/bin/python -m bench.stadium --phones $(PHONES)
+stadium: $(DEV) ## Start an activity for 30,156 followers and update it ten times while much goes wrong (PHONES=30156, CHANNEL=latest or frequent)
+	@PYTHONPATH=layers/shared .venv/bin/python -m bench.stadium --phones $(PHONES) $(if $(CHANNEL),--channel $(CHANNEL))
 
 openapi: $(DEV) ## Write docs/openapi.json anew from the code
 	PYTHONPATH=layers/shared .venv/bin/python -m docs.openapi > /dev/null

@@ -53,11 +53,20 @@ class Cloud:
     sources: Mapping[str, QueueSource]
     arns: Mapping[str, str]
 
-    def environment(self, *, apns_url: str, ca_file: str, sandbox_url: str | None = None) -> dict[str, str | None]:
+    def environment(
+        self,
+        *,
+        apns_url: str,
+        ca_file: str,
+        sandbox_url: str | None = None,
+        channels_urls: Mapping[Environment, str] | None = None,
+    ) -> dict[str, str | None]:
         """Return what push's process needs, with this APNs in place of Apple's."""
         here = {"AWS_ENDPOINT_URL": self.url, "APNS_PRODUCTION_URL": apns_url, "APNS_CA_FILE": ca_file}
         if sandbox_url is not None:
             here["APNS_SANDBOX_URL"] = sandbox_url
+        for environment, url in (channels_urls or {}).items():
+            here[f"APNS_{environment.name}_CHANNELS_URL"] = url
         runtime = {"AWS_SAM_LOCAL": "true", "AWS_LAMBDA_FUNCTION_NAME": PUSH}
         return {**ENVIRONMENT, **runtime, **{name: str(value) for name, value in self.variables.items()}, **here}
 

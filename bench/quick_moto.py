@@ -12,7 +12,7 @@ from typing import Any
 
 # moto must be imported before any boto3 client is made.
 from moto.core import serialize
-from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.sqs.models import sqs_backends
@@ -20,16 +20,46 @@ from moto.sqs.models import sqs_backends
 from lockstep.dynamodb import Item
 from onebox.lambda_runtime import ACCOUNT
 
+# Their methods are not made to be changed.
+_PLACES: list[tuple[Any, str]] = [
+    (Table, "query"),
+    (Table, "put_item"),
+    (Table, "delete_item"),
+    (DynamoDBBackend, "update_item"),
+    (serialize.BaseJSONSerializer, "_serialize_type_structure"),
+]
+
+
+def _methods() -> list[Any]:
+    return [getattr(owner, name) for owner, name in _PLACES]
+
+
+def _have(methods: Iterable[Any]) -> None:
+    for (owner, name), method in zip(_PLACES, methods, strict=True):
+        setattr(owner, name, method)
+
+
+_PLAIN = _methods()
+
+
+@contextmanager
+def plain_moto() -> Iterator[None]:
+    """Let moto be as it comes, for reading: what is written meanwhile may be missed by a quick one afterwards."""
+    had = _methods()
+    _have(_PLAIN)
+    try:
+        yield
+    finally:
+        _have(had)
+
 
 @contextmanager
 def quick_moto() -> Iterator[None]:
     """Let moto, in this process, look only at what a Query asks for, and write attributes as they are stored."""
-    # Their methods are not made to be changed.
-    table: Any = Table
-    serializer: Any = serialize.BaseJSONSerializer
-    had = table.query, table.put_item, table.delete_item, serializer._serialize_type_structure
-    query, put, delete, structure = had
-    keys = _Keys()
+    if _methods() != _PLAIN:
+        yield
+        return
+    query, put, delete, update, structure = _PLAIN
 
     def quick_query(
         self: Any,
@@ -45,11 +75,11 @@ def quick_moto() -> Iterator[None]:
         **others: Any,
     ) -> Any:
         if index:
-            candidates = _by_index(self, others.get("hash_key_conditions") or ())
+            candidates = _Values.of(self).having(others.get("hash_key_conditions") or ())
         elif comparison == "BETWEEN":
             # moto needs to see that there is more than its limit.
             most = limit + 1 if limit and forward and not start else None
-            candidates = keys.between(self, hash_key, *(value.value for value in values), most=most)
+            candidates = _Keys.of(self).between(hash_key, *(value.value for value in values), most=most)
         else:
             candidates = list(self.items.get(hash_key, {}).values())
         # One request at a time: nobody else looks at the table meanwhile.
@@ -61,12 +91,18 @@ def quick_moto() -> Iterator[None]:
 
     def quick_put(self: Any, *item: Any, **how: Any) -> Any:
         stored = put(self, *item, **how)
-        keys.add(self, stored.hash_key, stored.range_key)
+        _Keys.of(self).add(stored.hash_key, stored.range_key)
+        _Values.of(self).note(stored)
         return stored
 
     def quick_delete(self: Any, hash_key: Any, range_key: Any) -> Any:
-        keys.remove(self, hash_key, range_key)
+        _Keys.of(self).remove(hash_key, range_key)
         return delete(self, hash_key, range_key)
+
+    def quick_update(self: Any, table_name: str, *how: Any, **more: Any) -> Any:
+        stored = update(self, table_name, *how, **more)
+        _Values.of(self.tables[table_name]).note(stored)
+        return stored
 
     def quick_structure(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
         if shape.name == "AttributeValue" and type(value) is dict:
@@ -74,62 +110,97 @@ def quick_moto() -> Iterator[None]:
         else:
             structure(self, serialized, value, shape, key)
 
-    table.query, table.put_item, table.delete_item = quick_query, quick_put, quick_delete
-    serializer._serialize_type_structure = quick_structure
+    _have((quick_query, quick_put, quick_delete, quick_update, quick_structure))
     try:
         yield
     finally:
-        table.query, table.put_item, table.delete_item, serializer._serialize_type_structure = had
+        _have(_PLAIN)
 
 
 class _Keys:
-    """The sort keys of each partition that was asked for, in order."""
+    """The sort keys of each partition of a table that was asked for, in order."""
 
-    def __init__(self) -> None:
-        self._sorted: dict[tuple[int, str], list[str]] = {}
+    def __init__(self, table: Any) -> None:
+        self._table = table
+        self._sorted: dict[str, list[str]] = {}
 
-    def between(self, table: Any, hash_key: Any, first: str, last: str, *, most: int | None) -> list[Any]:
+    @staticmethod
+    def of(table: Any) -> "_Keys":
+        """Return what is kept with a table, for as long as there is that table."""
+        found: _Keys = table.__dict__.setdefault("quick_keys", _Keys(table))
+        return found
+
+    def between(self, hash_key: Any, first: str, last: str, *, most: int | None) -> list[Any]:
         """Return the items of a range, as many as are wanted."""
-        items = table.items.get(hash_key, {})
-        where = (id(table), hash_key.value)
-        if where not in self._sorted:
-            self._sorted[where] = sorted(key.value for key in items)
-        keys = self._sorted[where]
+        items = self._table.items.get(hash_key, {})
+        if hash_key.value not in self._sorted:
+            self._sorted[hash_key.value] = sorted(key.value for key in items)
+        keys = self._sorted[hash_key.value]
         begin, end = bisect_left(keys, first), bisect_right(keys, last)
         if most is not None:
             end = min(end, begin + most)
         return [items[DynamoType({"S": key})] for key in keys[begin:end]]
 
-    def add(self, table: Any, hash_key: Any, range_key: Any) -> None:
+    def add(self, hash_key: Any, range_key: Any) -> None:
         """Note an item that was put."""
-        keys = self._sorted.get((id(table), hash_key.value))
+        keys = self._sorted.get(hash_key.value)
         if keys is not None:
             at = bisect_left(keys, range_key.value)
             if keys[at : at + 1] != [range_key.value]:
                 keys.insert(at, range_key.value)
 
-    def remove(self, table: Any, hash_key: Any, range_key: Any) -> None:
+    def remove(self, hash_key: Any, range_key: Any) -> None:
         """Note that an item is deleted, if it is there."""
-        keys = self._sorted.get((id(table), hash_key.value), [])
+        keys = self._sorted.get(hash_key.value, [])
         at = bisect_left(keys, range_key.value)
         if keys[at : at + 1] == [range_key.value]:
             del keys[at]
 
 
-def _by_index(table: Any, wanted: Any) -> list[Any]:
-    found = [item for items in table.items.values() for item in items.values()]
-    for name, value in wanted:
-        found = _having(found, name, value.value)
-    return found
+class _Values:
+    """Which items of a table had which value of an attribute that an index is by; what they have now is looked at."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+        self._keys: dict[str, dict[Any, dict[tuple[Any, Any], None]]] = {}
+
+    @staticmethod
+    def of(table: Any) -> "_Values":
+        """Return what is kept with a table, for as long as there is that table."""
+        found: _Values = table.__dict__.setdefault("quick_values", _Values(table))
+        return found
+
+    def having(self, wanted: Iterable[tuple[str, Any]]) -> list[Any]:
+        """Return the items with these values."""
+        (name, value), *others = wanted
+        if name not in self._keys:
+            self._keys[name] = {}
+            for items in self._table.items.values():
+                for item in items.values():
+                    self._note(name, item)
+        keys = self._keys[name].get(value.value, {})
+        found = [self._table.items.get(hash_key, {}).get(range_key) for hash_key, range_key in keys]
+        every = [(name, value), *others]
+        return [item for item in found if item is not None and all(_has(item, *one) for one in every)]
+
+    def note(self, item: Any) -> None:
+        """Note an item that was put or changed."""
+        for name in self._keys:
+            self._note(name, item)
+
+    def _note(self, name: str, item: Any) -> None:
+        if (stored := item.attrs.get(name)) is not None:
+            self._keys[name].setdefault(stored.value, {})[item.hash_key, item.range_key] = None
 
 
-def _having(items: list[Any], name: str, value: Any) -> list[Any]:
-    return [item for item in items if (stored := item.attrs.get(name)) is not None and stored.value == value]
+def _has(item: Any, name: str, value: Any) -> bool:
+    stored = item.attrs.get(name)
+    return stored is not None and bool(stored.value == value.value)
 
 
 def fill(table: str, items: Iterable[Item]) -> None:
     """Put items into a table of the moto in this process, past HTTP: a hundred thousand would take minutes."""
-    [stored] = [backend.tables[table] for backend in dynamodb_backends[ACCOUNT].values() if table in backend.tables]
+    stored = _stored(table)
     for item in items:
         stored.put_item(dict(item), overwrite=True)
 
@@ -140,3 +211,17 @@ def empty(queue_url: str) -> None:
     [region] = [region for region in sqs_backends[ACCOUNT].values() if name in region.queues]
     region.queues[name].last_purged_at = None
     region.purge_queue(name)
+
+
+def held(table: str, key: Item) -> Item:
+    """Read an item of a table in the same way; empty where there is none."""
+    stored = _stored(table)
+    hash_key, range_key = (DynamoType({**key[name]}) for name in (stored.hash_key_attr, stored.range_key_attr))
+    item: Any = stored.items.get(hash_key, {}).get(range_key)
+    attributes: Any = {} if item is None else {name: {one.type: one.value} for name, one in item.attrs.items()}
+    return dict(attributes)
+
+
+def _stored(name: str) -> Any:
+    [stored] = [backend.tables[name] for backend in dynamodb_backends[ACCOUNT].values() if name in backend.tables]
+    return stored

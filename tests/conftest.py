@@ -1,15 +1,45 @@
 """What tests share: the whole stack, in this process."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from onebox.stack import Stack
 
 # moto, which the stack brings, comes before everything that may make a boto3 client.
+from bench.quick_moto import quick_moto  # isort: skip
 from lockstep.engine import Engine  # isort: skip
 from onebox.apns.simulator import ApnsSimulator  # isort: skip
 from tests.engine_side import as_new, engine_to, simulator_in  # isort: skip
+
+
+# Each of these takes both cores for minutes: they come first, and one after the other.
+BOTH_CORES = ("test_bench_stadium.py", "test_play.py")
+
+
+class TwoAtATime(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives each of `make test`'s two processes a file at a time, or all that take both cores."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "both cores" if file.endswith(BOTH_CORES) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoAtATime:
+    return TwoAtATime(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in BOTH_CORES)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick() -> Iterator[None]:
+    """Let moto answer as it does, in a third of the time: test_bench_fanout.py holds one against the other."""
+    with quick_moto():
+        yield
 
 
 @pytest.fixture(scope="session")

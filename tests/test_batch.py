@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from lockstep.delivery import Delivery
 from onebox.apns.simulator import Fault
 from onebox.stack import Stack
 from tests.messages import end, sqs, start, update
-from tests.pushing import ORDER, hook, invoke, minutes, now_ms, refused, row, say, settle, started
+from tests.pushing import ORDER, hook, invoke, minutes, now_ms, pushed, refused, row, say, settle, started
 
 
 def throttle(**_: Any) -> None:
@@ -75,6 +76,28 @@ def test_what_was_committed_but_not_delivered_goes_out_with_the_redelivery(stack
     assert say(stack, body, sent_at_ms=sent_at_ms) == []
 
     assert minutes(ana) == 3
+
+
+def test_messages_that_ask_for_one_delivery_in_a_batch_have_it_once(stack: Stack) -> None:
+    """A function died with an alert, and silent states wait for it to be out: all their messages come at one moment."""
+    [ana] = started(stack, "ana")
+    with hook(stack, "before-call.dynamodb.Query", throttle):
+        say(stack, update(minutes=3))
+
+    assert say(stack, *[Delivery(ORDER).to_body()] * 3, queue="DeliveryQueue") == []
+
+    assert minutes(ana) == 3
+    assert pushed(stack) == [("update", 200)]
+
+
+def test_of_messages_that_ask_for_one_delivery_all_come_back_where_it_fails(stack: Stack) -> None:
+    started(stack, "ana")
+    with hook(stack, "before-call.dynamodb.Query", throttle):
+        say(stack, update(minutes=3))
+
+        failed = say(stack, *[Delivery(ORDER).to_body()] * 3, queue="DeliveryQueue")
+
+    assert failed == ["m-0", "m-1", "m-2"]
 
 
 class Crash(BaseException):

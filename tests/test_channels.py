@@ -178,6 +178,21 @@ def test_an_alert_rings_once_on_a_channel(stack: Stack) -> None:
     assert sum(one.rang for one in phone.history if one.event == "update") == 1
 
 
+def test_what_is_said_of_a_start_rings_for_nobody_since_the_start_itself_has_rung(stack: Stack) -> None:
+    phone = follower(stack, "ana")
+    settle(stack)
+
+    say(stack, to_team("latest"))
+    settle(stack)
+
+    [kept] = broadcasts(stack)
+    assert (kept.payload["aps"]["content-state"]["minutes"], "alert" in kept.payload["aps"]) == (30, False)
+    assert [one.event for one in phone.history if one.rang] == ["start"]
+    say(stack, to_team("latest", aps={"content-state": {"driver": "Ana", "minutes": 5}}))
+    settle(stack)
+    assert "alert" in broadcasts(stack)[-1].payload["aps"], "a start that is repeated rings where cards are"
+
+
 def test_a_start_without_phones_opens_a_channel_in_both_environments_for_apps_to_ask_for(stack: Stack) -> None:
     say(stack, {**start(ORDER), "channel": "latest"})
 

@@ -1,12 +1,22 @@
 """The one message that asks for a delivery."""
 
 import json
+from collections import defaultdict
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockstep.delivery import Audience, Delivery, Forgetting, read_body, retry_delay_s, waited_s
+from lockstep.delivery import (
+    SUBSCRIBING_MS,
+    Audience,
+    Delivery,
+    Forgetting,
+    read_body,
+    retry_delay_s,
+    subscribed_in_s,
+    waited_s,
+)
 from lockstep.errors import InvalidInput
 
 hashes = st.text("0123456789abcdef", min_size=32, max_size=32)
@@ -82,3 +92,17 @@ def test_retries_back_off_to_a_quarter_of_an_hour_give_or_take_a_quarter(attempt
 
 def test_ten_attempts_take_some_seventeen_minutes() -> None:
     assert [waited_s(attempt) for attempt in (0, 1, 2, 9, 10)] == [0, 1, 3, 511, 1023]
+
+
+def test_what_is_said_again_for_those_just_started_is_said_once_for_all_of_a_quarter_of_a_minute() -> None:
+    """The first message of a step finds all phones of that step subscribed, so the others find nothing to do."""
+    since_ms = range(1_800_000_000_000, 1_800_000_060_000, 250)
+
+    steps: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for at_ms in since_ms:
+        due_ms = at_ms + subscribed_in_s(at_ms) * 1000
+        steps[due_ms // 15_000].append((at_ms, due_ms))
+
+    assert len(steps) == 5
+    for told in steps.values():
+        assert max(at_ms for at_ms, _ in told) + SUBSCRIBING_MS <= min(due_ms for _, due_ms in told)

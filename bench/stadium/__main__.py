@@ -16,10 +16,12 @@ from bench.processes import cpu_s
 from bench.quick_moto import quick_moto
 from bench.stadium import report
 from bench.stadium.apple import Apple
+from bench.stadium.broadcasts import Saying, unsaid
 from bench.stadium.crowd import Crowd
 from bench.stadium.functions import Functions
 from bench.stadium.judge import Judge, unanswered
 from bench.stadium.match import Match, Sizes, StillBusy
+from lockstep.channels import Storage
 from onebox.queues import Queues
 from onebox.stack import BUNDLE_ID
 
@@ -37,25 +39,26 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--phones", type=int, default=30_156)
     parser.add_argument("--functions", type=int, default=2, help="for slices, side by side")
     parser.add_argument("--crashes", type=int, default=2, help="functions that die in each state")
+    parser.add_argument("--channel", choices=list(Storage), help="also by broadcasts, to phones with iOS 18 and later")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000)
     said = parser.parse_args(arguments)
     with ExitStack() as stack:
         try:
-            held = play(said.phones, said.functions, said.crashes, said.seed, stack)
+            held = play(said.phones, said.functions, said.crashes, said.seed, said.channel, stack)
         except StillBusy as error:
             print(f"no end: {error}", file=sys.stderr)
             return 1
     return 0 if held else 1
 
 
-def play(phones: int, functions_count: int, crashes: int, seed: int, stack: ExitStack) -> bool:
+def play(phones: int, functions_count: int, crashes: int, seed: int, channel: str | None, stack: ExitStack) -> bool:
     """Set the stadium up, play the match, print what came of it; say whether all promises held."""
     folder = Path(stack.enter_context(TemporaryDirectory(prefix="lockstep-stadium-")))
     dice, share = random.Random(seed), min(1.0, phones / _FULL)  # noqa: S311 luck, not a secret
     stack.enter_context(quick_moto())
     cloud = stack.enter_context(deployed())
     timeout_s = max(_LEAST_TIMEOUT_S, cloud.push.timeout_s * share)
-    sizes = Sizes(phones, _MEAN_GAP_S * share, crashes, timeout_s, max(5, int(_PAGE * share)))
+    sizes = Sizes(phones, _MEAN_GAP_S * share, crashes, timeout_s, max(5, int(_PAGE * share)), channel)
     for queue in cloud.sources:
         visibility_s = str(int(sizes.timeout_s * 1.25))
         cloud.aws.sqs.set_queue_attributes(
@@ -64,7 +67,12 @@ def play(phones: int, functions_count: int, crashes: int, seed: int, stack: Exit
     apple = stack.enter_context(Apple(folder, cloud.key, BUNDLE_ID, seed=seed))
     crowd = Crowd(cloud.aws, apple, phones, dice, strangers=max(2, phones // 100), late=phones // 50)
     crowd.enter()
-    environment = cloud.environment(apns_url=apple.production_url, sandbox_url=apple.sandbox_url, ca_file=apple.ca_file)
+    environment = cloud.environment(
+        apns_url=apple.production_url,
+        sandbox_url=apple.sandbox_url,
+        channels_urls=apple.channels_urls,
+        ca_file=apple.ca_file,
+    )
     functions = Functions(cloud, environment, folder, count=functions_count, timeout_s=sizes.timeout_s, page=sizes.page)
     match = Match(cloud, apple, crowd, functions, sizes, dice)
     began_s, began_cpu_s, apple_began_s = time.monotonic(), cpu_s(os.getpid()), cpu_s(apple.pid)
@@ -81,17 +89,20 @@ def play(phones: int, functions_count: int, crashes: int, seed: int, stack: Exit
         last_state=len(match.published_ms) - 1,
         page=sizes.page,
         unanswered=unanswered(functions.logs),
+        channels=apple.channels(),
+        saying=Saying(channel == Storage.FREQUENT, unsaid(functions.logs), int(sizes.timeout_s * 1000)),
     )
     queues = Queues(cloud.aws.sqs, cloud.aws.queues)
     verdicts = judge.verdicts({name: queues.look(name) for name in _DEAD_LETTERS}, functions.logs)
     print(
         f"{machine()}. {phones:,} phones, {functions_count} functions for slices and one for publishes and deliveries;"
-        f" pages of {sizes.page}, timeouts of {sizes.timeout_s:.0f} s; seed {seed}."
+        f"{f" a channel ('{channel}');" if channel else ''} pages of {sizes.page}, timeouts of {sizes.timeout_s:.0f} s;"
+        f" seed {seed}."
         f"\n\nFrom the first publish to rest: {wall_s:,.0f} s, of it {started_s:,.0f} s until every phone was started or"
         f" had started itself.\n"
     )
     tables = (
-        report.states(match),
+        report.states(match, judge.heard),
         report.pushes(match.entries, judge.repeats),
         report.toll(functions.toll, moto_cpu_s, apple_cpu_s, wall_s),
         report.verdicts(verdicts),

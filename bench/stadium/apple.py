@@ -36,6 +36,7 @@ class Apple:
             seed=seed,
         )
         self.production_url, self.sandbox_url, self.ca_file = said["production"], said["sandbox"], said["ca_file"]
+        self.channels_urls = {environment: said[f"{environment.value} channels"] for environment in Environment}
 
     def __enter__(self) -> Self:
         """It runs already."""
@@ -60,6 +61,10 @@ class Apple:
         """Answer 410 for it from now on."""
         self._ask(do="kill", token=token)
 
+    def channels(self) -> dict[str, Environment]:
+        """List the channels that there are, and of which environment each is."""
+        return {channel: Environment(environment) for channel, environment in self._ask(do="channels").items()}
+
     def flush(self) -> None:
         """Let the ledger have all that came so far."""
         self._ask(do="flush")
@@ -82,8 +87,9 @@ def main() -> None:
         bundle_id=said["bundle_id"], team_id=said["team_id"], keys=said["keys"], directory=folder, log=ledger
     )
     with simulator:
-        ledger.faults = simulator.faults
+        ledger.strike(simulator.faults)
         urls = {"production": simulator.production_url, "sandbox": simulator.sandbox_url}
+        urls |= {f"{environment.value} channels": simulator.channels_url(environment) for environment in Environment}
         _answer({**urls, "ca_file": str(simulator.ca_file)})
         for line in sys.stdin:
             match json.loads(line):
@@ -92,6 +98,14 @@ def main() -> None:
                 case {"do": "kill", "token": token}:
                     simulator.kill_token(token)
                     _answer(None)
+                case {"do": "channels"}:
+                    _answer(
+                        {
+                            one.id: environment
+                            for environment in Environment
+                            for one in simulator.channels.every(environment)
+                        }
+                    )
                 case {"do": "flush"}:
                     ledger.flush()
                     _answer(None)

@@ -2,16 +2,15 @@
 
 import random
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from bench.quick_moto import fill
+from bench.quick_moto import fill, held
+from bench.stadium.fan import Fan
 from lockstep.activities import Activities
 from lockstep.apns import Environment
 from lockstep.dynamodb import Item, text, to_item, write_batch
 from lockstep.followers import Followers
-from lockstep.ids import phone_of
 from lockstep.models import CardRegistration, Report
 from lockstep.phones import Card, Follower, StartToken
 from lockstep.queues import DeliveryQueue
@@ -26,49 +25,6 @@ TEAM, ACTIVITY, ATTRIBUTES_TYPE = "team-42", "match-42", "MatchAttributes"
 
 # One of so many: phones of a sandbox build, with iOS 17, and without frequent updates.
 _SANDBOX, _IOS_17, _INFREQUENT = 10, 4, 5
-
-
-@dataclass(slots=True, eq=False)
-class Fan:
-    """
-    A phone.
-
-    Attributes:
-        follows: Whether it follows the team now; one that did once may still be in the index.
-        late: Whether it tells its card's token only while the match is on.
-        token: Of its card; what it tells.
-        told_ms: When each of its cards' tokens was told, by token, in Unix milliseconds.
-        gone_ms: When its app was removed: Apple says 410 from then on; 0 if it wasn't.
-        started_itself: The state and stamp that its app started the card with, where no push had.
-    """
-
-    index: int
-    environment: Environment
-    os_version: str
-    frequent_updates: bool
-    start_token: str = field(repr=False)
-    token: str = field(repr=False)
-    follows: bool = True
-    late: bool = False
-    told_ms: dict[str, int] = field(default_factory=dict)
-    gone_ms: int = 0
-    started_itself: tuple[int, int] | None = None
-
-    @property
-    def device(self) -> str:
-        return f"device-{self.index}"
-
-    @property
-    def phone(self) -> str:
-        return phone_of(self.device)
-
-    @property
-    def owner(self) -> str:
-        return f"user-{self.index}"
-
-    @property
-    def card(self) -> str:
-        return f"card-{self.index}"
 
 
 class Issuer(Protocol):
@@ -150,30 +106,40 @@ class Crowd:
         No catch-up follows: until somebody publishes again it would find that the start carried the row's state.
         """
         wanted = list(fans)
-        if not wanted:
-            return
-        self.tell(wanted[0], run)
+        for alike in ([fan for fan in wanted if fan.channel], [fan for fan in wanted if not fan.channel]):
+            if alike:
+                self._show(alike, run)
+
+    def _show(self, fans: Sequence[Fan], run: int) -> None:
+        self.tell(fans[0], run)
         row = self._activities.get(ACTIVITY, now_s=_now_ms() // 1000)
         shards = row.shards if row else 1
-        item, at_ms, items = self._item(card_key(_card(wanted[0], shards))), _now_ms(), []
-        for fan in wanted[1:]:
-            own = to_item({"device_key": fan.phone, "owner": fan.owner, "card": fan.card, "token": fan.token})
+        item, at_ms, items = self._item(card_key(_card(fans[0], shards))), _now_ms(), []
+        for fan in fans[1:]:
+            token = {} if fan.channel else {"token": fan.token}
+            own = to_item({"device_key": fan.phone, "owner": fan.owner, "card": fan.card, **token})
             items.append({**item, **own, **card_key(_card(fan, shards))})
-            fan.told_ms[fan.token] = at_ms
+            fan.registered = True
+            if not fan.channel:
+                fan.told_ms[fan.token] = at_ms
         write_batch(self._client, self._table, [{"PutRequest": {"Item": one}} for one in items])
 
     def tell(self, fan: Fan, run: int) -> None:
-        """Register a card's token, with its catch-up: all of it by the register code."""
-        request = {"activity": ACTIVITY, "run": run, "token": fan.token, "observed_at_ms": _now_ms()}
-        fan.told_ms[fan.token] = _now_ms()
+        """Register a card, its token with its catch-up: all of it by the register code."""
+        request = {"activity": ACTIVITY, "run": run, "token": fan.card_token, "observed_at_ms": _now_ms()}
+        fan.registered = True
+        if not fan.channel:
+            fan.told_ms[fan.token] = _now_ms()
         self._registration.put_card(fan.owner, fan.device, fan.card, CardRegistration.model_validate(request))
 
     def open_app(self, fan: Fan) -> None:
         """Report; where the answer says that an activity runs which no push started here, start it and say so."""
         _, rows = self._registration.report(fan.owner, fan.device, _report(fan))
         for row in rows:
-            if row.activity == ACTIVITY and not fan.told_ms:
-                fan.started_itself = (_state_of(row), row.timestamp_s)
+            if row.activity == ACTIVITY and not fan.registered:
+                named = row.channel(fan.environment)
+                fan.channel = named.id if named and fan.takes_channels else ""
+                fan.started_itself, fan.started_ms = (_state_of(row), row.timestamp_s), _now_ms()
                 self.tell(fan, row.run)
 
     def rotate(self, fan: Fan, run: int) -> None:
@@ -189,14 +155,14 @@ class Crowd:
         for token in (fan.start_token, fan.token):
             self._apple.kill(token)
 
-    def stored_token(self, fan: Fan) -> str | None:
-        """Read the token that a card's row has now."""
-        stored = (self._item(card_key(_card(fan, shards))) for shards in (ACTIVITY_SHARDS, 1))
-        return next((text(item, "token") for item in stored if item), None)
+    def has_card(self, fan: Fan) -> bool:
+        """Say whether a card's row is there, with the token that it should have."""
+        stored = (held(self._table, card_key(_card(fan, shards))) for shards in (ACTIVITY_SHARDS, 1))
+        return [text(item, "token") for item in stored if item][:1] == [fan.card_token]
 
     def stored_start_token(self, fan: Fan) -> str | None:
         """Read the start token that a phone's row has now."""
-        return text(self._item(start_token_key(_start_token(fan, 0))), "token")
+        return text(held(self._table, start_token_key(_start_token(fan, 0))), "token")
 
     def _fan(self, index: int, dice: random.Random) -> Fan:
         environment = Environment.PRODUCTION if dice.randrange(_SANDBOX) else Environment.SANDBOX

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pycurl
 from botocore.client import BaseClient
 
@@ -26,7 +27,7 @@ class Fate:
     Counts the calls that leave the function, and ends it at one.
 
     Attributes:
-        die: `{"of": "aws" or "apns", "moment": "before" or "after", "call": n}`; None to live.
+        die: `{"of": "aws", "apns" or "channels", "moment": "before" or "after", "call": n}`; None to live.
     """
 
     def __init__(self) -> None:
@@ -54,7 +55,8 @@ def stand_between(fate: Fate) -> None:
     """Let all calls to AWS and APNs pass through."""
     # Their types don't tell of it.
     client: Any = BaseClient
-    call, multi = client._make_api_call, pycurl.CurlMulti
+    single: Any = httpx.Client
+    call, multi, request = client._make_api_call, pycurl.CurlMulti, single.request
 
     def make_api_call(self: Any, operation: str, request: Any) -> Any:
         name = f"{self.meta.service_model.service_name} {operation}"
@@ -74,8 +76,16 @@ def stand_between(fate: Fate) -> None:
                 fate.meet("after", "apns", "push")
             return answered
 
+    def ask(self: Any, method: str, url: str, **how: Any) -> Any:
+        name = "broadcast" if "/broadcasts/" in url else f"channel {method}"
+        fate.meet("before", "channels", name)
+        answer = request(self, method, url, **how)
+        fate.meet("after", "channels", name)
+        return answer
+
     client._make_api_call = make_api_call
     pycurl.CurlMulti = Multi
+    single.request = ask
 
 
 def main(timeout_s: float, page: int, path: str) -> None:

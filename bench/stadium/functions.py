@@ -133,6 +133,12 @@ class Functions:
         deaths = dice.choice(self._deaths[1:]) if slices else self._deaths[0]
         deaths.append({"of": of, "moment": dice.choice(["before", "after"]), "call": call})
 
+    def doom_on_channels(self, dice: random.Random) -> None:
+        """Let the function for publishes die at one of its next requests about channels, or broadcasts."""
+        self._deaths[0].append(
+            {"of": "channels", "moment": dice.choice(["before", "after"]), "call": dice.randint(1, 2)}
+        )
+
     def pardon(self) -> None:
         """Let all live from now on."""
         for deaths in self._deaths:

@@ -1,17 +1,22 @@
 """The five promises, held against what Apple was sent, what the tables hold and what the functions logged."""
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from bench.stadium.crowd import Crowd, Fan
+from bench.stadium.broadcasts import Saying, why_said
+from bench.stadium.causes import CRASHED, UNEXPLAINED, Circumstances
+from bench.stadium.crowd import Crowd
+from bench.stadium.fan import Fan
+from bench.stadium.hearing import can_hear, who_heard
 from bench.stadium.ledger import Entry
 from bench.stadium.match import SECRET
-from bench.stadium.repeats import CRASHED, UNEXPLAINED, Circumstances, repeats
+from bench.stadium.repeats import repeats
+from lockstep.apns import Environment
 from onebox.queues import QueuedMessage
 
 # So long may a page be under way that was read before a token was found dead elsewhere.
@@ -55,8 +60,13 @@ class Judge:
     """
     Looks at everything once it has come to rest.
 
+    Args:
+        channels: Those that there are, and of which environment each is.
+        saying: How channels keep what is said, and what may be said again on them.
+
     Attributes:
-        repeats: Pushes that brought a phone a state again, by cause.
+        heard: What each phone was sent, and what it heard on its channel.
+        repeats: What brought a phone a state again, by cause.
     """
 
     def __init__(
@@ -68,32 +78,33 @@ class Judge:
         last_state: int,
         page: int,
         unanswered: AbstractSet[str] = frozenset(),
+        channels: Mapping[str, Environment] | None = None,
+        saying: Saying | None = None,
     ) -> None:
+        saying = saying or Saying()
+        self._channels = channels or {}
         self._crowd = crowd
         self._page = page
         self._entries = entries
         self._last = last_state
         self._crashed_ms = crashed_ms
-        self._of_fan: dict[int, list[tuple[Fan, Entry]]] = defaultdict(list)
-        for one in entries:
-            fan = crowd.of.get(one.token)
-            if fan is not None:
-                self._of_fan[fan.index].append((fan, one))
+        self.heard = who_heard(entries, crowd, self._channels, keeps=not saying.says_again)
         self._around = Circumstances.of(entries, crashed_ms, unanswered)
-        self.repeats = repeats(self._of_fan, self._around)
+        self.repeats = repeats(self.heard, self._around, why_said(entries, self._around, saying, self._channels))
 
     def verdicts(self, dead_letters: dict[str, list[QueuedMessage]], logs: Iterable[Path]) -> list[Verdict]:
         """Judge each promise, and whether each phone was reached once per state."""
         return [
             Verdict(
                 "1. every phone ends up with the last state",
-                "the newest stamp each live phone was sent carries the last state",
+                "the newest stamp each live phone was sent, or heard on its channel, carries the last state",
                 self._behind(),
             ),
             Verdict(
                 "2. nothing older after newer, no second card, no stranger",
-                "stamps against states of each phone; starts taken per start token; pushes to phones that don't follow",
-                [*self._backwards(), *self._second_cards(), *self._strangers()],
+                "stamps against states of each phone; starts taken per start token; pushes to phones that don't follow;"
+                " phones started on a channel that is not theirs, and what else than an update is said on one",
+                [*self._backwards(), *self._second_cards(), *self._strangers(), *self._mischanneled()],
             ),
             Verdict(
                 "3. no publish is lost",
@@ -112,18 +123,21 @@ class Judge:
             ),
             Verdict(
                 "each phone is reached once per state",
-                "again only for one of the causes above; after a death, a page at most",
+                "again only for one of the causes above; after a death, a page at most, and a broadcast in each environment",
                 self._too_often(),
             ),
         ]
 
     def _too_often(self) -> list[str]:
-        of = {
-            why: sum(n for cause, n in self.repeats.items() if cause.startswith(why)) for why in (CRASHED, UNEXPLAINED)
-        }
-        found = [f"{of[UNEXPLAINED]} repeats that nothing explains"] if of[UNEXPLAINED] else []
-        many = of[CRASHED] > self._page * len(self._crashed_ms)
-        return [*found, f"{of[CRASHED]} repeats after {len(self._crashed_ms)} deaths"] if many else found
+        again, deaths = self.repeats, len(self._crashed_ms)
+        found = []
+        if unexplained := _of(again.pushes, UNEXPLAINED) + _of(again.hearings, UNEXPLAINED):
+            found.append(f"{unexplained} repeats that nothing explains")
+        if (many := _of(again.pushes, CRASHED)) > self._page * deaths:
+            found.append(f"{many} repeats after {deaths} deaths")
+        if (many := _of(again.broadcasts, CRASHED)) > len(Environment) * deaths:
+            found.append(f"{many} broadcasts again after {deaths} deaths")
+        return found
 
     # --- 1 and 2
 
@@ -131,7 +145,7 @@ class Judge:
         """Say what a phone shows in the end (-1: nothing), and which states it showed in turn; iOS passes over old stamps."""
         state, stamp_s = fan.started_itself or (-1, 0)
         states = [state]
-        for _, one in self._of_fan[fan.index]:
+        for one in (each.entry for each in self.heard.get(fan, ())):
             if one.status == 200 and one.stamp_s >= stamp_s:
                 state, stamp_s = one.state, one.stamp_s
                 states.append(state)
@@ -153,23 +167,48 @@ class Judge:
         return [f"{n} phones got two cards {how}" for n, how in ((twice, "by push"), (both, "by push and app")) if n]
 
     def _strangers(self) -> list[str]:
-        pushed = {self._crowd.of[one.token].index for one in self._entries if not self._crowd.of[one.token].follows}
-        return [f"{len(pushed)} strangers were pushed"] if pushed else []
+        reached = {fan.index for fan, heard in self.heard.items() if heard and not fan.follows}
+        return [f"{len(reached)} strangers were reached"] if reached else []
+
+    def _mischanneled(self) -> list[str]:
+        astray = {
+            one.token
+            for one in self._entries
+            if one.token and one.channel and not can_hear(self._crowd.of[one.token], one.channel, self._channels)
+        }
+        twice = sum(
+            any(each.entry.is_broadcast for each in heard)
+            and any(each.entry.token == fan.token and each.entry.status == 200 for each in heard)
+            for fan, heard in self.heard.items()
+        )
+        other = sum(one.is_broadcast and one.event != "update" for one in self._entries)
+        counted = (
+            (len(astray), "phones were started on a channel that they can't hear"),
+            (twice, "phones on a channel were pushed too"),
+            (other, "broadcasts were no updates"),
+        )
+        return [f"{count} {what}" for count, what in counted if count]
 
     # --- 3 to 5
 
     def _lost(self, dead_letters: dict[str, list[QueuedMessage]]) -> list[str]:
-        found = [f"{len(letters)} in {queue}" for queue, letters in dead_letters.items() if letters]
-        refused = dead_letters["PublishDeadLetterQueue"]
-        if [letter.attributes.get("reason", "").partition(":")[0] for letter in refused] == ["aps.content-state"]:
-            found.remove("1 in PublishDeadLetterQueue")
-        return found
+        found = [
+            f"in {queue}: {letter.attributes.get('reason', 'for no reason')}"
+            for queue, letters in dead_letters.items()
+            for letter in letters
+        ]
+        refused = [why for why in found if why.startswith("in PublishDeadLetterQueue: aps.content-state:")]
+        if not refused:
+            return [*found, "what can't work is nowhere"]
+        # To put a message aside and to take it off its queue are two calls: who dies in between puts it aside again.
+        once = len(refused) <= 1 + len(self._crashed_ms)
+        return [why for why in found if why not in refused] if once else found
 
     def _dead_again(self) -> list[str]:
         found = []
-        for sent in self._of_fan.values():
+        for heard in self.heard.values():
             dead: dict[str, Entry] = {}
-            for _, one in sent:
+            for one in (each.entry for each in heard if not each.entry.is_broadcast):
                 first = dead.get(one.token)
                 if first and not self._may_not_know(first, one):
                     connection = "the same" if one.connection == first.connection else "another"
@@ -188,9 +227,13 @@ class Judge:
 
     def _forgotten(self) -> list[str]:
         live = [fan for fan in self._crowd.fans if not fan.gone_ms]
-        cards = sum(self._crowd.stored_token(fan) != fan.token for fan in live)
+        cards = sum(not self._crowd.has_card(fan) for fan in live)
         starts = sum(self._crowd.stored_start_token(fan) != fan.start_token for fan in live)
         return [f"{n} live {what} were forgotten" for n, what in ((cards, "cards"), (starts, "start tokens")) if n]
+
+
+def _of(causes: Mapping[str, int], why: str) -> int:
+    return sum(count for cause, count in causes.items() if cause.startswith(why))
 
 
 def _spoken(logs: Iterable[Path]) -> list[str]:

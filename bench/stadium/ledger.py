@@ -1,12 +1,13 @@
-"""What each token was sent, a line a request, and the dice that decide what goes wrong next."""
+"""What each token and channel was sent, a line a request, and the dice that decide what goes wrong next."""
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lockstep.apns import Environment
 from onebox.apns.faults import Fault, Faults
 from onebox.apns.received import ReceivedPush, RequestLog
 
@@ -24,6 +25,28 @@ PER_MILLION: dict[Fault, int] = {
     Fault("lost_answer"): 30,
 }
 
+# The same of a thousand broadcasts: there are so few that each kind should have its chance.
+PER_THOUSAND_BROADCASTS: dict[Fault, int] = {
+    Fault("answer", on="broadcast", status=429, reason="TooManyRequests"): 60,
+    Fault("answer", on="broadcast", status=503, reason="ServiceUnavailable"): 40,
+    Fault("refused_stream", on="broadcast"): 30,
+    Fault("rst_stream", on="broadcast"): 30,
+    Fault("rst_stream", on="broadcast", taken=True): 30,
+    Fault("goaway", on="broadcast", last_stream="at"): 30,
+    Fault("reset", on="broadcast"): 30,
+    Fault("reset", on="broadcast", taken=True): 30,
+    Fault("lost_answer", on="broadcast"): 10,
+}
+
+# One of these strikes the making of channels. What costs a channel strikes in the environment of few phones: they are then
+# served by their tokens.
+ON_CHANNELS = (
+    Fault("answer", on="channels", environment=Environment.SANDBOX, status=503, reason="ServiceUnavailable"),
+    Fault("lost_answer", on="channels", environment=Environment.SANDBOX),
+    Fault("goaway", on="channels", environment=Environment.SANDBOX, last_stream="at"),
+    Fault("goaway", on="channels", environment=Environment.PRODUCTION, last_stream="at"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -31,11 +54,13 @@ class Entry:
     A request, as Apple saw it.
 
     Attributes:
+        token: Empty for a broadcast.
         status: None where it was never looked at.
         fault: What struck it; empty if nothing did.
         state: Which state it carried; -1 if none.
         stamp_s: The `timestamp` of its aps.
-        alert: With which state the alert of an update was published; -1 if it carried none.
+        alert: With which state its alert was published; -1 if it carried none.
+        channel: Which channel a broadcast was for, or a start put its card on; empty if none.
     """
 
     at_ms: int
@@ -49,28 +74,43 @@ class Entry:
     stamp_s: int
     run: int
     alert: int
+    channel: str = ""
+
+    @property
+    def is_broadcast(self) -> bool:
+        return not self.token
 
     def to_line(self) -> str:
         """Write it, a word a part."""
-        words = (self.at_ms, self.token, self.status or 0, self.reason or "-", self.fault or "-", self.connection)
-        return " ".join(map(str, (*words, self.event or "-", self.state, self.stamp_s, self.run, self.alert))) + "\n"
+        words = (
+            self.at_ms,
+            self.token or "-",
+            self.status or 0,
+            self.reason or "-",
+            self.fault or "-",
+            self.connection,
+        )
+        said = (self.event or "-", self.state, self.stamp_s, self.run, self.alert, self.channel or "-")
+        return " ".join(map(str, (*words, *said))) + "\n"
 
     @staticmethod
     def of(line: str) -> "Entry":
         """Read it."""
-        at_ms, token, status, reason, fault, connection, event, state, stamp_s, run, alert = line.split()
+        words = ["" if word == "-" else word for word in line.split()]
+        at_ms, token, status, reason, fault, connection, event, state, stamp_s, run, alert, channel = words
         return Entry(
             int(at_ms),
             token,
             int(status) or None,
-            "" if reason == "-" else reason,
-            "" if fault == "-" else fault,
+            reason,
+            fault,
             int(connection),
-            "" if event == "-" else event,
+            event,
             int(state),
             int(stamp_s),
             int(run),
             int(alert),
+            channel,
         )
 
 
@@ -83,15 +123,20 @@ class Ledger(RequestLog[ReceivedPush]):
         self._writing = threading.Lock()
         self._number = 0
         self._dice = random.Random(seed)  # noqa: S311 luck, not a secret
-        self.faults: Faults | None = None
+        self._faults: Faults | None = None
+
+    def strike(self, faults: Faults) -> None:
+        """Let things go wrong from now on."""
+        faults.add(self._dice.choice(ON_CHANNELS))
+        self._faults = faults
 
     def add(self, push: ReceivedPush) -> int:
         """Record a request, and roll the dice."""
         with self._writing:
             self._file.write(_entry(push).to_line())
             self._number += 1
-        if self.faults is not None:
-            self._roll(self.faults)
+        if self._faults is not None:
+            self._roll(self._faults, PER_MILLION if push.channel is None else PER_THOUSAND_BROADCASTS)
         return self._number
 
     def mark_answered(self, number: int) -> None:
@@ -106,9 +151,9 @@ class Ledger(RequestLog[ReceivedPush]):
         """Write no more."""
         self._file.close()
 
-    def _roll(self, faults: Faults) -> None:
-        rolled = self._dice.randrange(1_000_000)
-        for fault, chance in PER_MILLION.items():
+    def _roll(self, faults: Faults, chances: Mapping[Fault, int]) -> None:
+        rolled = self._dice.randrange(1_000_000 if chances is PER_MILLION else 1000)
+        for fault, chance in chances.items():
             rolled -= chance
             if rolled < 0:
                 faults.add(fault)
@@ -147,5 +192,6 @@ def _entry(push: ReceivedPush) -> Entry:
         int(aps.get("content-state", {}).get("state", -1)),
         int(aps.get("timestamp", 0)),
         int(aps.get("attributes", {}).get("run", 0)),
-        int(aps["alert"]["body"]) if aps.get("event") == "update" and "alert" in aps else -1,
+        int(aps["alert"]["body"]) if "alert" in aps else -1,
+        push.channel or str(aps.get("input-push-channel", "")),
     )

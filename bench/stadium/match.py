@@ -9,7 +9,8 @@ from typing import Any
 
 from bench.cloud import Cloud
 from bench.stadium.apple import Apple
-from bench.stadium.crowd import ACTIVITY, ATTRIBUTES_TYPE, TEAM, Crowd, Fan
+from bench.stadium.crowd import ACTIVITY, ATTRIBUTES_TYPE, TEAM, Crowd
+from bench.stadium.fan import Fan
 from bench.stadium.functions import Functions
 from bench.stadium.ledger import Entry, Reader
 from onebox.queues import Queues
@@ -34,6 +35,7 @@ class Sizes:
         crashes: Of functions that serve slices, for each state.
         timeout_s: Of the push function; reserve and leases shrink with it.
         page: Rows of a page, and so what a crash may repeat.
+        channel: Which kind of channel the start asks for; None for none.
     """
 
     phones: int
@@ -41,6 +43,7 @@ class Sizes:
     crashes: int
     timeout_s: float
     page: int
+    channel: str | None = None
 
 
 class StillBusy(Exception):
@@ -80,11 +83,14 @@ class Match:
             self._crowd.remove_app(fan)
         self._doom()
         start = {"event": "start", "attributes-type": ATTRIBUTES_TYPE, "attributes": {"stadium": "Uno"}}
-        self._publish({**start, "alert": {"title": "Kick-off", "body": "0"}}, to={"audience": TEAM})
+        if self._sizes.channel:
+            self._functions.doom_on_channels(self._dice)
+        channel = {"channel": self._sizes.channel} if self._sizes.channel else {}
+        self._publish({**start, "alert": {"title": "Kick-off", "body": "0"}}, to={"audience": TEAM}, **channel)
         # What can't work: without a state.
         self._queues.send("PublishQueue", {"activity": ACTIVITY, "aps": {"event": "update"}})
         for _ in self._until_quiet():
-            self._crowd.show([fan for fan in self._newly if not fan.late and not fan.told_ms], self.run)
+            self._crowd.show([fan for fan in self._newly if not fan.late and not fan.registered], self.run)
             self._newly.clear()
         started = {
             self._crowd.of[one.token].index for one in self.entries if one.event == "start" and one.status == 200
@@ -95,7 +101,7 @@ class Match:
 
     def play(self) -> None:
         """Publish the updates, whether or not the one before has gone out."""
-        late = [fan for fan in self._crowd.fans if fan.late and not fan.gone_ms and not fan.told_ms]
+        late = [fan for fan in self._crowd.fans if fan.late and not fan.gone_ms and not fan.registered]
         each = -(-len(late) // UPDATES)
         for n in range(UPDATES):
             gap_s = self._dice.uniform(0, 2 * self._sizes.mean_gap_s)
@@ -104,20 +110,22 @@ class Match:
             while time.monotonic() < until_s:
                 self._look()
             self._doom()
-            if n in (3, 7):
+            if n == 3 or (n == 7 and not self._sizes.channel):
                 self._functions.doom(self._dice, slices=False, pushes=0)
+            if n == 7 and self._sizes.channel:
+                self._functions.doom_on_channels(self._dice)
             alert = {"alert": {"title": "Goal", "body": str(n + 1)}} if n % 3 == 1 else {}
             self._publish({"event": "update", **alert})
         for _ in self._until_quiet():
             pass
 
     def _meanwhile(self, late: list[Fan]) -> None:
-        """Let some phones tell their tokens only now, some get another, and some lose the app."""
-        shown = [fan for fan in self._crowd.fans if fan.told_ms and not fan.gone_ms]
+        """Let some phones tell of their cards only now, some get another token, and some lose the app."""
+        shown = [fan for fan in self._crowd.fans if fan.registered and not fan.gone_ms]
         share = max(1, self._sizes.phones // 1000)
         for fan in late:
             self._crowd.tell(fan, self.run)
-        for fan in self._dice.sample(shown, share):
+        for fan in self._dice.sample([fan for fan in shown if not fan.channel], share):
             self._crowd.rotate(fan, self.run)
         for fan in self._dice.sample(shown, share):
             self._crowd.remove_app(fan)
@@ -156,4 +164,6 @@ class Match:
             self.entries.append(entry)
             if entry.event == "start" and entry.status == 200:
                 self.run = entry.run
-                self._newly.append(self._crowd.of[entry.token])
+                fan = self._crowd.of[entry.token]
+                fan.channel = entry.channel
+                self._newly.append(fan)

@@ -1,42 +1,57 @@
 """What a match comes to, as tables in Markdown."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
+from bench.stadium.fan import Fan
 from bench.stadium.functions import Toll
+from bench.stadium.hearing import Heard
 from bench.stadium.judge import Verdict
 from bench.stadium.ledger import Entry
 from bench.stadium.match import Match
+from bench.stadium.repeats import Repeats
 
 
-def states(match: Match) -> str:
-    """When each state reached phones."""
+def states(match: Match, heard: Mapping[Fan, Sequence[Heard]]) -> str:
+    """When each state reached phones, by a push of their own or by a broadcast."""
     took: dict[int, list[float]] = {state: [] for state in range(len(match.published_ms))}
+    on_channels: Counter[int] = Counter()
     begin_ms = match.published_ms[0]
-    for one in match.entries:
+    for one in (each.entry for all_heard in heard.values() for each in all_heard if not each.kept):
         if one.status == 200 and one.state in took:
             took[one.state].append((one.at_ms - match.published_ms[one.state]) / 1000)
+            on_channels[one.state] += one.is_broadcast
+    broadcasts = Counter(one.state for one in match.entries if one.is_broadcast and one.status == 200)
     rows = [
         (
             "start" if state == 0 else f"update {state}",
             f"{(match.published_ms[state] - begin_ms) / 1000:.0f}",
-            f"{len(found):,}",
+            f"{len(found) - on_channels[state]:,}",
+            f"{broadcasts[state]:,}",
+            f"{on_channels[state]:,}",
             *((f"{median(found):.1f}", f"{max(found):.1f}") if found else ("–", "–")),
         )
         for state, found in took.items()
     ]
-    return _table(("state", "published at, s", "pushes taken", "publish to acceptance: median, s", "last, s"), rows)
+    heads = ("state", "published at, s", "pushes taken", "broadcasts taken", "phones that heard them")
+    return _table((*heads, "publish to acceptance: median, s", "last, s"), rows)
 
 
-def pushes(entries: Sequence[Entry], repeats: Counter[str]) -> str:
-    """What Apple made of the pushes, what went wrong on the way, and what was sent again."""
+def pushes(entries: Sequence[Entry], repeats: Repeats) -> str:
+    """What Apple made of the requests, what went wrong on the way, and what came again."""
     rows: list[tuple[str, ...]] = []
-    statuses = Counter(f"{one.status} {one.reason}".strip() for one in entries if one.status is not None)
-    rows += [(f"answered {status}", f"{count:,}") for status, count in sorted(statuses.items())]
-    lost = Counter(one.fault for one in entries if one.fault and one.fault != "answer")
-    rows += [(f"struck by {fault}", f"{count:,}") for fault, count in sorted(lost.items())]
-    rows += [(f"a state again: {why}", f"{count:,}") for why, count in sorted(repeats.items())]
+    for what, of in (("", False), ("broadcasts ", True)):
+        requests = [one for one in entries if one.is_broadcast is of]
+        statuses = Counter(f"{one.status} {one.reason}".strip() for one in requests if one.status is not None)
+        rows += [(f"{what}answered {status}", f"{count:,}") for status, count in sorted(statuses.items())]
+        lost = Counter(one.fault for one in requests if one.fault and one.fault != "answer")
+        rows += [(f"{what}struck by {fault}", f"{count:,}") for fault, count in sorted(lost.items())]
+    rows += [(f"a state again: {why}", f"{count:,}") for why, count in sorted(repeats.pushes.items())]
+    rows += [
+        (f"broadcasts that said it again: {why}", f"{count:,}") for why, count in sorted(repeats.broadcasts.items())
+    ]
+    rows += [(f"heard again by phones: {why}", f"{count:,}") for why, count in sorted(repeats.hearings.items())]
     return _table(("requests at Apple", f"{len(entries):,}"), rows)
 
 

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from bench.quick_moto import quick_moto
 from onebox.stack import Stack
 from tests.play.outside import Outside
 from tests.play.story import APNS_FAULTS, POINTS, Act, play, plays
@@ -76,6 +77,7 @@ def main(arguments: list[str]) -> int:
 
     with (
         TemporaryDirectory() as folder,
+        quick_moto(),
         Stack(Path(folder), polling=False) as stack,
         playing(stack, outside) as begin,
     ):

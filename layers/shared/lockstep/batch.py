@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lockstep.aws_faults import AWS_FAULTS
 from lockstep.commit import Committed, Committer, Contended
@@ -140,6 +140,9 @@ class Batch:
                 forget(self._tokens, message)
             elif message.is_slice:
                 of_slices.append((message, record))
+            elif message.begins and (same := _begun(work, message.activity)) is not None:
+                # It is owed until that one is done, so a claim would have it twice.
+                work[same] = replace(work[same], records=(*work[same].records, record))
             elif claimed := self._committer.claim(message):
                 row, delivery = claimed
                 work.append(Work(self._job(delivery, row, record), (record,)))
@@ -191,3 +194,9 @@ class Batch:
             self._telemetry.log.error("Apple refuses our key or topic", reason=settlement.stopped_by)
         if settlement.stopped_whole and not failed:
             self._returns.wait_for_key(records, f"Apple refuses our key or topic: {settlement.stopped_by}")
+
+
+def _begun(work: Sequence[Work], activity: str) -> int | None:
+    """Find the work that is a delivery to everyone of an activity."""
+    deliveries = (one.job.delivery for one in work)
+    return next((i for i, one in enumerate(deliveries) if one.begins and one.activity == activity), None)

@@ -10,7 +10,7 @@ from lockstep.channel_items import ChannelItems, MadeChannel
 from lockstep.channels import Channel, Storage, takes_channels
 from lockstep.channels_api import Broadcasts, ChannelRefused, ChannelsApi
 from lockstep.commit import Contended
-from lockstep.delivery import SUBSCRIBING_MS, Audience, Delivery
+from lockstep.delivery import Audience, Delivery, subscribed_in_s
 from lockstep.followers import Followers
 from lockstep.jobs import Job
 from lockstep.phones import Follower
@@ -173,8 +173,8 @@ class ChannelKeeper:
         ]
         if not keeping_nothing:
             return []
-        again = Delivery.on_channels(row.activity, keeping_nothing, since_ms=int(self._now() * 1000))
-        return [(again, SUBSCRIBING_MS // 1000 + 1)]
+        now_ms = int(self._now() * 1000)
+        return [(Delivery.on_channels(row.activity, keeping_nothing, since_ms=now_ms), subscribed_in_s(now_ms))]
 
     def _give_up(self, activity: str, channels: Iterable[str]) -> None:
         """Let the row know them no longer; the sweep deletes what no row knows."""

@@ -15,6 +15,9 @@ _RETRY_MAX_S = 900
 # By then a phone that was started on a channel is subscribed (a guess: Apple names no time).
 SUBSCRIBING_MS = 8_000
 
+# What is said again for them is said at such steps of the clock: once for all who were started within one.
+_SAID_AGAIN_STEP_MS = 15_000
+
 
 class Audience(StrEnum):
     """Which of an activity's phones: those that show a card, those that its start names, or both."""
@@ -182,6 +185,12 @@ def retry_delay_s(attempt: int) -> int:
     """Say how long the retry after this attempt waits: 1, 2, 4 … 900 s, give or take 25 %, so that retries spread."""
     nominal = _nominal_s(attempt)
     return min(max(1, round(nominal * random.uniform(0.75, 1.25))), _RETRY_MAX_S)  # noqa: S311  # jitter, not a secret
+
+
+def subscribed_in_s(now_ms: int) -> int:
+    """Say in how many seconds all phones that were started by now are told again, together with those just after them."""
+    due_ms = -(-(now_ms + SUBSCRIBING_MS) // _SAID_AGAIN_STEP_MS) * _SAID_AGAIN_STEP_MS
+    return -(-(due_ms - now_ms) // 1000)
 
 
 def waited_s(attempt: int) -> int:

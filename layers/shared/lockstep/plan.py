@@ -95,7 +95,9 @@ class Plan:
         return channel.environment in wanted if wanted is not None else self.delivery.begins
 
     def _broadcast(self, channel: Channel) -> Broadcast | None:
-        bodies = Bodies(self.row, rings=self._rings, max_bytes=BROADCAST_BODY_MAX_BYTES)
+        # Who is on a run's channel was started after its first alert, and by a start that rang with it.
+        rings = self._rings and self.row.alert_revision > self.row.run_revision
+        bodies = Bodies(self.row, rings=rings, max_bytes=BROADCAST_BODY_MAX_BYTES)
         if channel.run != self.row.run:
             body: bytes | None = bodies.end_of_earlier_run
         else:
