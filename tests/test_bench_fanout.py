@@ -16,6 +16,7 @@ from bench.distance import distance
 from bench.nghttpd import MISSING, program
 from bench.processes import cpu_s
 from bench.quick_moto import plain_moto
+from lockstep.dynamodb import get_batch, projection
 from lockstep.phones import Card
 from lockstep.shards import Sharded
 from lockstep.token_items import range_of
@@ -62,7 +63,12 @@ def test_quick_moto_answers_queries_as_moto_does(stack: Stack) -> None:
         rest = client.query(**of_range, Limit=30, ExclusiveStartKey=first["LastEvaluatedKey"])  # type: ignore[misc]  # the same
         every = [first, rest, client.query(**of_range), client.query(**of_owner)]  # type: ignore[misc, arg-type]  # the same
         read = client.batch_get_item(RequestItems={table: {"Keys": [first["LastEvaluatedKey"]]}})
-        return [*((one["Items"], one["Count"], one.get("LastEvaluatedKey")) for one in every), read["Responses"]]
+        part = list(get_batch(client, table, [first["LastEvaluatedKey"]], only=("owner", "run", "nowhere")))
+        parts = client.query(**of_range, **projection(("phone", "token", "nowhere")))  # type: ignore[misc]  # the same
+        return [
+            *((one["Items"], one["Count"], one.get("LastEvaluatedKey")) for one in (*every, parts)),
+            *(read["Responses"], part),
+        ]
 
     key = {"audience": {"S": Sharded.of_activity(ORDER, 1).key(0)}, "phone": {"S": "2#added"}}
 
