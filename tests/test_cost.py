@@ -37,8 +37,10 @@ def test_a_page_of_phones_takes_ten_reads_of_phones_and_four_calls_more(counted:
     assert counted[SMALL].aws_calls == 5 + 4
 
 
-def test_a_message_to_one_phone_takes_five_calls(counted: dict[Shape, Spent]) -> None:
-    assert counted[SINGLES].aws_calls == 5 * SINGLES.pushes
+def test_a_batch_of_messages_to_a_phone_each_reads_rows_and_phones_together(counted: dict[Shape, Spent]) -> None:
+    # All rows, all phones; and for each message its commit, its page of cards, what was sent.
+    batches = SINGLES.activities // SINGLES.batch
+    assert counted[SINGLES].aws_calls == 2 * batches + 3 * SINGLES.activities
 
 
 @pytest.mark.parametrize(("shape", "calls"), [(PAGE, 39.2), (SINGLES, 5_724)], ids=["a page", "one phone"])

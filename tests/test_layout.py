@@ -18,6 +18,7 @@ WORLDLY = {
     "aws_faults": "botocore's errors",
     "aws_transport": "libcurl, botocore",
     "batch": "stands on deliver",
+    "card_pages": "stands on both tables; botocore's errors",
     "channel_keeping": "stands on channels_api and both tables; botocore's errors",
     "channels_api": "stands on single_requests",
     "commit": "stands on activities",

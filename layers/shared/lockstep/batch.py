@@ -93,10 +93,11 @@ class Batch:
             else:
                 by_activity[publish.activity].append((publish, record))
         work: list[Work] = []
+        rows = self._rows(by_activity)
         for said in by_activity.values():
             together = tuple(record for _, record in said)
             try:
-                committed = self._committer.commit([publish for publish, _ in said])
+                committed = self._committer.commit([publish for publish, _ in said], rows)
             except (*AWS_FAULTS, Contended) as error:
                 self._returns.fail(together, error)
                 continue
@@ -105,6 +106,13 @@ class Batch:
                 newest_ms = max(publish.version.published_at_ms for publish, _ in said)
                 work.append(Work(self._job(committed.delivery, committed.row, together[0], newest_ms), together))
         return work
+
+    def _rows(self, activities: Iterable[str]) -> dict[str, Row] | None:
+        """Read all their rows at once; None where that fails: then each asks for its own, and fails by itself."""
+        try:
+            return self._committer.rows(activities)
+        except AWS_FAULTS:
+            return None
 
     def _refuse(self, record: SqsRecord, reason: str) -> None:
         self._telemetry.count(Count.REFUSED)

@@ -1,6 +1,6 @@
 """Publishes into rows: read, merge, write if nobody else did meanwhile; and who delivers what was written, and when."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lockstep.activities import Activities, Conflict
@@ -49,10 +49,17 @@ class Committer:
         self._pace = pace
         self._now = now
 
-    def commit(self, publishes: Sequence[Publish]) -> Committed:
+    def rows(self, activities: Iterable[str]) -> dict[str, Row]:
+        """Read the rows of many activities at once, for `commit`."""
+        return self._activities.get_many(activities, now_s=self._now_ms() // 1000)
+
+    def commit(self, publishes: Sequence[Publish], rows: Mapping[str, Row] | None = None) -> Committed:
         """
         Merge publishes of one activity into its row and, in the same write, claim it for their delivery or leave that to
         a delayed one.
+
+        Args:
+            rows: As they were a moment ago; what has moved since is met by compare-and-set. None: read it here.
 
         Raises:
             Contended: Nothing was written.
@@ -66,7 +73,7 @@ class Committer:
         audiences = dict.fromkeys(publish.audience for publish in publishes if publish.audience)
         if users or audiences:
             self._activities.want(activity, users, audiences, now_s=self._now_ms() // 1000)
-        stored = self._activities.get(activity, now_s=self._now_ms() // 1000)
+        stored = (self.rows([activity]) if rows is None else rows).get(activity)
         queued_ms = 0
         for _ in range(_TRIES):
             now_ms = self._now_ms()

@@ -5,18 +5,19 @@ First channels and cards, then, under a lease, starts. Row before phones, strong
 before it queues a catch-up, so one of the two sees the other. What is too much for one function goes to slices (`slicing`).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from lockstep.activities import Activities
 from lockstep.apns import Environment, Push
 from lockstep.aws_faults import AWS_FAULTS
+from lockstep.card_pages import CardPages
 from lockstep.channel_keeping import ChannelKeeper
 from lockstep.delivery import Audience, Delivery
 from lockstep.handover import Handover
 from lockstep.jobs import HOPS_MAX, Invocation, Job
 from lockstep.pace import is_due
-from lockstep.phones import Card, Marker, StartToken
+from lockstep.phones import Card, Marker, Phone, StartToken
 from lockstep.plan import Plan
 from lockstep.queues import DeliveryQueue
 from lockstep.row import Row
@@ -56,6 +57,7 @@ class Deliverer:
         self._channels = channels
         self._queue = queue
         self._handover = handover
+        self._card_pages = CardPages(tokens, handover, now=now)
         self._sender = sender
         self._telemetry = telemetry
         self._now = now
@@ -97,7 +99,7 @@ class Deliverer:
         job, rows = self.job(plan, correlation_id=correlation_id), list(shown)
         settlement = job.settlement
         try:
-            self._send(self._to_cards(plan, rows), {plan: job}, invocation)
+            self._send(_to_cards(plan, rows, self._card_pages.phones_of(rows)), {plan: job}, invocation)
             starts = self._starter.pushes(plan, named, rows)
             settlement.note_starts(starts)
             self._send(((target_of(push).environment, push) for push in starts), {plan: job}, invocation)
@@ -123,43 +125,16 @@ class Deliverer:
     # --- cards
 
     def _cards(self, jobs: Iterable[Job], invocation: Invocation) -> Iterator[tuple[Environment, Push]]:
-        for job in jobs:
-            if job.delivery.audience is Audience.STARTS or job.error is not None:
+        wanted = (job for job in jobs if job.delivery.audience is not Audience.STARTS and job.error is None)
+        for job, rows, phones in self._card_pages.of_jobs(wanted):
+            now_s = self._now()
+            if now_s < invocation.deadline_s and not job.plan.row.stamp_is_old(now_s):
+                yield from _to_cards(job.plan, rows, phones)
                 continue
             try:
-                yield from self._cards_of(job, invocation)
+                self._hand_on(job, rows[0].phone)
             except AWS_FAULTS as error:
                 job.error = error
-
-    def _cards_of(self, job: Job, invocation: Invocation) -> Iterator[tuple[Environment, Push]]:
-        pages = self._handover.small(job) if job.delivery.whole else self._pages(job.delivery, job.plan.row)
-        if pages is None:
-            self._handover.to_slices(job)
-            return
-        for page in pages:
-            now_s = self._now()
-            if now_s >= invocation.deadline_s or job.plan.row.stamp_is_old(now_s):
-                self._hand_on(job, page[0].phone)
-                return
-            yield from self._to_cards(job.plan, page)
-
-    def _to_cards(self, plan: Plan, page: Iterable[Card | Marker]) -> Iterator[tuple[Environment, Push]]:
-        """Yield the pushes that a page's cards need. Those on a channel have no token, and hear it there."""
-        rows = list(page)
-        cards = [row for row in rows if isinstance(row, Card) and row.token is not None]
-        markers = {row.phone: row for row in rows if isinstance(row, Marker)}
-        phones = self._tokens.phones_of_cards(card.phone for card in cards)
-        for card in cards:
-            push = plan.of_card(card, phones.get(card.phone), markers.get(card.phone))
-            if push is not None:
-                yield target_of(push).environment, push
-
-    def _pages(self, delivery: Delivery, row: Row) -> Iterator[list[Card | Marker]]:
-        named, whole = delivery.phones, (delivery.first, delivery.last)
-        ranges = [whole] if named is None else [(phone, phone) for phone in named]
-        for first, last in ranges:
-            pages = self._tokens.of_activity(row.partitions, now_s=int(self._now()), first=first, last=last)
-            yield from (page for page in pages if page)
 
     def _hand_on(self, job: Job, first: str) -> None:
         delivery = job.delivery
@@ -208,7 +183,9 @@ class Deliverer:
             return
         job.leased = prefix
         meant = self._starter.meant(row, delivery, job.followers)
-        pushes = self._starter.pushes(job.plan, meant, [shown for page in self._pages(delivery, row) for shown in page])
+        pushes = self._starter.pushes(
+            job.plan, meant, [shown for page in self._card_pages.pages(delivery, row) for shown in page]
+        )
         job.settlement.note_starts(pushes)
         job.started = bool(pushes)
         for push in pushes:
@@ -248,3 +225,16 @@ class Deliverer:
         """
         if row.owes and not is_due(row, int(self._now() * 1000)):
             self._queue.send([(Delivery(row.activity), _FOLLOW_UP_S)])
+
+
+def _to_cards(
+    plan: Plan, rows: Iterable[Card | Marker], phones: Mapping[str, Phone]
+) -> Iterator[tuple[Environment, Push]]:
+    """Yield the pushes that a page's cards need. Those on a channel have no token, and hear it there."""
+    every = list(rows)
+    markers = {row.phone: row for row in every if isinstance(row, Marker)}
+    for row in every:
+        if isinstance(row, Card) and row.token is not None:
+            push = plan.of_card(row, phones.get(row.phone), markers.get(row.phone))
+            if push is not None:
+                yield target_of(push).environment, push
