@@ -38,7 +38,7 @@ up: $(DEV) $(if $(filter sam,$(FUNCTIONS)),build) ## Keep the whole stack runnin
 sam-local: $(DEV) build ## Run every event and route in Lambda's runtime, and check what they did (needs Docker)
 	$(ONEBOX) sam-local
 
-test: $(DEV) $(SAM) ## Run the tests, two at a time (eight minutes on two cores)
+test: $(DEV) $(SAM) ## Run the tests, two at a time
 	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(DEV) $(SAM) ## Lint, type-check and validate

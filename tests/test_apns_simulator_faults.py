@@ -131,6 +131,9 @@ def test_goaway_answers_the_streams_it_lets_through_and_no_other(
     assert [stream for stream in streams if client.answers[stream].ended] == expected
     assert [push.stream for push in apple.received() if push.accepted and push.verdict == "applied"] == expected
     assert {push.fault for push in apple.received() if not push.accepted} <= {"goaway"}
+    assert [push.fault for push in apple.received() if push.stream == streams[1]] == ["goaway"], (
+        "also where it is taken"
+    )
     assert len(apple.received()) == 3
     assert client.goaway is not None
     assert client.goaway.last_stream_id == expected[-1]

@@ -105,6 +105,7 @@ def test_what_is_said_again_is_put_down_to_what_explains_it() -> None:
 
     assert why_heard([*GOOD_ON_CHANNEL, again]) == {UNEXPLAINED: 1}
     assert why_heard([*GOOD_ON_CHANNEL[:2], said(3, LAST, fault="rst_stream"), again]) == {LOST: 1}
+    assert why_heard([*GOOD_ON_CHANNEL[:2], said(3, LAST, fault="goaway"), again]) == {LOST: 1}
     assert why_heard([*GOOD_ON_CHANNEL, replace(again, connection=8)], crashed_ms=[5]) == {CRASHED: 1}
     assert why_heard([*GOOD_ON_CHANNEL, again], crashed_ms=[5]) == {UNEXPLAINED: 1}, "it lives on"
     assert why_heard([*GOOD_ON_CHANNEL, said(9, LAST, alert=1)]) == {LATE_ALERT: 1}

@@ -10,8 +10,9 @@ from bench.stadium.ledger import Entry
 # So long after a token was told its catch-up may come, queues being full.
 _CAUGHT_UP_MS = 60_000
 
-# What keeps an answer from a function though the phone has the push.
-_LOSSES = ("lost_answer", "rst_stream", "reset", "goaway")
+# What keeps an answer from a function though the phone has the push. Where GOAWAY lets a request through, libcurl waits for
+# its answer; httpx, by which broadcasts go, gives it up.
+_LOSSES = ("lost_answer", "rst_stream", "reset")
 
 LOST, CRASHED = "an answer was lost", "a function died"
 RETRIED, CAUGHT_UP = "a retry met a newer state's pass", "a catch-up met a pass"
@@ -43,7 +44,7 @@ class Circumstances:
         broken, last_ms = set(), {}
         for one in entries:
             last_ms[one.connection] = one.at_ms
-            if one.fault in ("reset", "goaway"):
+            if one.fault == "reset" or (one.fault == "goaway" and (one.status is None or one.is_broadcast)):
                 broken.add(one.connection)
         return Circumstances(frozenset(broken), last_ms, crashed_ms, unanswered)
 

@@ -134,7 +134,7 @@ class Connection(asyncio.Protocol):
             self._lose(number, fault)
             return
         self._highest_taken = max(self._highest_taken, number)
-        ruling = self._gateway.rule(request, self._sender)
+        ruling = self._gateway.rule(request, self._sender, struck=fault)
         if ruling.loss is not None:
             self._lose(number, ruling.loss)
         elif ruling.latency_s:

@@ -72,15 +72,15 @@ class Gateway:
         on = "broadcast" if request is not None and _is_broadcast(request) else "push"
         return self.faults.take(phase, self.environment, request.token.lower() if request else None, on=on)
 
-    def rule(self, request: Request, sender: Sender) -> Ruling:
-        """Decide, hand the phone what was taken, and record it."""
+    def rule(self, request: Request, sender: Sender, *, struck: Fault | None = None) -> Ruling:
+        """Decide, hand the phone what was taken, and record it; `struck` is a GOAWAY that let the request through."""
         refusal = self._refusal(request, sender)
         fault: Fault | None = None
         if refusal is None:
             fault = self.fault(Phase.TAKEN, request)
             if fault is not None and fault.kind == "answer":
                 refusal = injected(fault, self.now)
-        push = self.to_push(request, refusal, fault)
+        push = self.to_push(request, refusal, fault or struck)
         if refusal is None:
             sender.bind()
             push = self._deliver(push)

@@ -66,8 +66,8 @@ class Management:
         """Use up a fault that is due."""
         return self.faults.take(phase, self.environment, on="channels")
 
-    def rule(self, request: Request, sender: Sender) -> Ruling:
-        """Decide, do it, and record it."""
+    def rule(self, request: Request, sender: Sender, *, struck: Fault | None = None) -> Ruling:
+        """Decide, do it, and record it; `struck` as a Gateway's."""
         fault: Fault | None = None
         refusal = self._refusal(request, sender)
         if refusal is None:
@@ -80,7 +80,7 @@ class Management:
         if refusal is None:
             sender.bind()
             status, made, body, refusal = self._do(request)
-        record = self._record(request, refusal.status if refusal else status, refusal, fault)
+        record = self._record(request, refusal.status if refusal else status, refusal, fault or struck)
         number = self.log.add(replace(record, channel=made or record.channel))
         latency = self.fault(Phase.LATENCY)
         given = request.headers.get("apns-request-id") if has_good_request_id(request) else None
