@@ -1,5 +1,6 @@
 """A batch of messages: each has its own fate, whatever fails around it."""
 
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -210,3 +211,38 @@ def test_a_message_that_waited_8_hours_for_a_key_is_put_aside(stack: Stack) -> N
 
     assert "8 hours" in refused(stack)[0]["reason"]
     assert "InvalidProviderToken" in refused(stack, "DeliveryDeadLetterQueue")[0]["reason"]
+
+
+def test_where_rows_cannot_be_read_together_each_message_asks_for_its_own(stack: Stack) -> None:
+    asked: list[int] = []
+
+    def refuse_many(model: Any, params: dict[str, Any], **_: Any) -> None:
+        keys = next(iter(json.loads(params["body"])["RequestItems"].values()))["Keys"]
+        asked.append(len(keys))
+        if len(keys) > 1:
+            throttle()
+
+    with hook(stack, "before-call.dynamodb.BatchGetItem", refuse_many):
+        failed = say(stack, update("order-42", minutes=1), update("order-43", minutes=2))
+
+    assert failed == []
+    assert asked[:3] == [2, 1, 1]
+    assert [row(stack, activity).registers.state is not None for activity in ("order-42", "order-43")] == [True, True]
+
+
+def test_phones_that_cannot_be_read_together_are_read_with_the_redelivery(stack: Stack) -> None:
+    [ana] = started(stack, "ana")
+    left = [1]
+
+    def refuse_phones(params: dict[str, Any], **_: Any) -> None:
+        if b"phone#" in params["body"] and left:
+            left.pop()
+            throttle()
+
+    with hook(stack, "before-call.dynamodb.BatchGetItem", refuse_phones):
+        failed = say(stack, update(minutes=5), update("order-43"))
+    assert failed == ["m-0"]
+    assert minutes(ana) != 5
+
+    assert say(stack, update(minutes=5)) == []
+    assert minutes(ana) == 5
