@@ -139,5 +139,5 @@ def test_a_row_shows_the_median_and_how_far_the_runs_lie_apart() -> None:
 
     assert rows == [
         ["engine alone", "50 (40 to 90)", "1.0", "–", "10,000 (10,000 to 10,000)", "–", "–"],
-        ["push", "250 (200 to 300)", "3.2", "100", "500 (500 to 500)", "50%", "10.0"],
+        ["push", "250 (200 to 300)", "5.0", "100", "500 (500 to 500)", "50%", "10.0"],
     ]
