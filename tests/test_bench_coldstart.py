@@ -7,18 +7,18 @@ from bench.coldstart import Cold, contributors, table
 
 
 def test_bytecode_of_the_layers_is_left_out_and_that_of_the_runtime_is_not(tmp_path: Path) -> None:
-    whole, ours = tmp_path / "whole", Path("/home/work")
+    whole, ours = tmp_path / "whole", Path("/home/ana/lockstep")
     packages = "usr/lib/site-packages"
     kept = (
         "usr/lib/json.pyc",
         f"{packages}/boto3/session.pyc",
         f"{packages}/six.cpython-313.pyc",
-        "home/work/bench/a.pyc",
+        "home/ana/lockstep/bench/a.pyc",
     )
     ours_or_layers = (
         f"{packages}/pydantic/main.pyc",
-        "home/work/functions/push.pyc",
-        "home/work/layers/shared/row.pyc",
+        "home/ana/lockstep/functions/push.pyc",
+        "home/ana/lockstep/layers/shared/row.pyc",
     )
     for name in (*kept, *ours_or_layers):
         (whole / name).parent.mkdir(parents=True, exist_ok=True)
