@@ -9,9 +9,10 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 2, 5
+
 # What is asked of AWS is checked by mypy, and by AWS; botocore would look at each key of each batch once more. And it
 # would put a User-Agent together out of fifteen parts, twice for each call, if none were given.
-CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 2, 5
 CONFIG = Config(
     user_agent="lockstep",
     connect_timeout=CONNECT_TIMEOUT_S,
@@ -27,7 +28,8 @@ def dynamodb_client() -> "DynamoDBClient":
 
     botocore writes a request and reads an answer by their models, attribute by attribute: most of the CPU that a push
     cost. But both are on the wire as boto3 has them, but for binary attributes, which no table of ours has. So they are
-    written and read as JSON, by events of botocore's own; where one is not emitted, all is only slower.
+    written and read as JSON, by events of botocore's own. A botocore without the last of them would only be slower; one
+    without the second would write empty batches, and tests/test_aws_clients.py fail.
     """
     client = boto3.client("dynamodb", config=CONFIG)
     events = client.meta.events

@@ -154,7 +154,7 @@ class _Run:
     def _fill(self, connection: Connection) -> None:
         room = connection.room
         if not connection.alone and not self._again:
-            # Nearly always; a look at each push would be a tenth of the engine's work.
+            # Nearly always, and then nothing need be asked for each push.
             for push in islice(self._source, room):
                 connection.add(push, 0)
                 room -= 1
