@@ -122,8 +122,8 @@ def test_no_server_no_connection() -> None:
             get(client_to(f"http://127.0.0.1:{bound.getsockname()[1]}", tries=1))
 
 
-def behaving(act: Callable[[socket.socket], object]) -> "tuple[socket.socket, str]":
-    """Listen, and do this with each connection once something was read."""
+def meeting(act: Callable[[socket.socket], object]) -> "tuple[socket.socket, str]":
+    """Listen, and do this with each connection, one after the other."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:
@@ -132,12 +132,21 @@ def behaving(act: Callable[[socket.socket], object]) -> "tuple[socket.socket, st
                 connection, _ = listening.accept()
             except OSError:
                 return
-            with connection:
-                connection.recv(1 << 16)
-                act(connection)
+            act(connection)
 
     threading.Thread(target=accept, daemon=True).start()
     return listening, f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def behaving(act: Callable[[socket.socket], object]) -> "tuple[socket.socket, str]":
+    """Listen, and do this with each connection once something was read."""
+
+    def meet(connection: socket.socket) -> None:
+        with connection:
+            connection.recv(1 << 16)
+            act(connection)
+
+    return meeting(meet)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +187,7 @@ def test_a_connection_that_does_not_come_up_costs_the_time_out() -> None:
 @contextmanager
 def counting() -> Iterator[tuple[str, list[int]]]:
     """Listen, and count connections; each answers as long as it lives."""
-    listening, connections = socket.create_server(("127.0.0.1", 0)), [0]
+    connections = [0]
     head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(GOOD.body)}\r\n\r\n".encode()
 
     def serve(connection: socket.socket) -> None:
@@ -186,18 +195,13 @@ def counting() -> Iterator[tuple[str, list[int]]]:
             while connection.recv(1 << 16):
                 connection.sendall(head + GOOD.body)
 
-    def accept() -> None:
-        while True:
-            try:
-                connection, _ = listening.accept()
-            except OSError:
-                return
-            connections[0] += 1
-            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+    def meet(connection: socket.socket) -> None:
+        connections[0] += 1
+        threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
-    threading.Thread(target=accept, daemon=True).start()
+    listening, url = meeting(meet)
     with listening:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}", connections
+        yield url, connections
 
 
 @pytest.mark.parametrize(("idle_s", "connections"), [(60, 1), (61, 2), (-1, 2)])
