@@ -170,8 +170,7 @@ class Plan:
     @cached_property
     def _everybody(self) -> bool:
         """Whether no guests are named, so that nobody need be asked for."""
-        guests = self.row.registers.guests
-        return not self._guests_required and (guests is None or guests.value.get("users") is None)
+        return not self._guests_required and not self.row.names_guests
 
     @cached_property
     def _said_to_this_run(self) -> bytes | None:

@@ -204,6 +204,11 @@ class Row:
             return False
         return now_ms - alert.version.published_at_ms <= ALERT_LIFE_MS
 
+    @property
+    def names_guests(self) -> bool:
+        """Whether somebody said who may follow the activity."""
+        return self.registers.guests is not None and self.registers.guests.value.get("users") is not None
+
     def allows(self, user: str, *, guests_required: bool = False) -> bool:
         """
         Say whether this user may follow the activity.
@@ -211,10 +216,7 @@ class Row:
         Args:
             guests_required: Whether nobody may where no guests are named; else everybody may.
         """
-        guests = self.registers.guests
-        if guests is None or guests.value.get("users") is None:
-            return not guests_required
-        return user in _strings(guests, "users")
+        return user in _strings(self.registers.guests, "users") if self.names_guests else not guests_required
 
     def is_of_run(self, card_run: int) -> bool:
         """Say whether a card belongs to the row's run, not an earlier one; one that registered before the row has run 0."""

@@ -67,12 +67,13 @@ class Settlement:
 
     def settle(self, push: Push, target: Target, outcome: Outcome) -> None:
         """Do what the outcome asks for, or note it for the end of the delivery."""
-        if isinstance(outcome, Accepted):
-            self._accepted(target)
-        elif isinstance(outcome, Rejected):
-            self._rejected(push, target, outcome)
-        else:
-            self._unanswered(target, outcome)
+        match outcome:
+            case Accepted():
+                self._accepted(target)
+            case Rejected():
+                self._rejected(push, target, outcome)
+            case Unanswered():
+                self._unanswered(target, outcome)
 
     def settle_broadcast(self, environment: Environment, outcome: Outcome) -> None:
         """Count what became of a broadcast, and note whether it must be said again."""
