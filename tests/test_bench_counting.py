@@ -1,5 +1,6 @@
 """What is counted where nothing is timed, and the whole function's sizes in a small bench."""
 
+import _thread
 import functools
 import json
 import threading
@@ -36,6 +37,28 @@ def test_functions_of_python_are_counted_while_watched_in_every_thread() -> None
             thread.join()
 
         assert counter.watched(elsewhere).python_calls > 4
+
+
+def test_what_others_do_meanwhile_is_not_counted() -> None:
+    ready, asked, done = threading.Event(), threading.Event(), threading.Event()
+
+    def other() -> None:
+        ready.set()
+        asked.wait()
+        for _ in range(1000):
+            one()
+        done.set()
+
+    def work() -> None:
+        asked.set()
+        done.wait()
+
+    _thread.start_new_thread(other, ())
+    ready.wait()
+    with counting() as counter:
+        counts = counter.watched(work)
+
+    assert 0 < counts.python_calls < 1000
 
 
 def test_a_generator_counts_once_however_often_it_goes_on() -> None:
