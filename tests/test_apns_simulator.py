@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from lockstep.apns import Environment
-from onebox.apns.simulator import ApnsSimulator
+from onebox.apns.simulator import ApnsSimulator, ReceivedPush
 from tests.apns_simulator_client import UPDATE, RawClient, good_headers, simulator
 
 AN_ID = "123e4567-e89b-12d3-a456-42661417400a"
@@ -178,6 +178,30 @@ def test_a_client_that_breaks_the_protocol_loses_its_connection_alone(apple: Apn
         other.read_until(lambda: other.closed)
 
     assert client.push("ab" * 40).status == 400
+
+
+def test_what_came_from_a_client_that_is_gone_is_caught_up_with(apple: ApnsSimulator, client: RawClient) -> None:
+    busy, done = threading.Event(), threading.Event()
+
+    def keep_busy(_: ReceivedPush) -> str:
+        busy.set()
+        done.wait()
+        return "shown"
+
+    slow = apple.issue_token(Environment.SANDBOX, receive=keep_busy)
+    with RawClient(apple.sandbox_url, apple.ca_file) as gone:
+        gone.push("ab" * 40)
+        client.open(good_headers(slow))
+        client.flush()
+        busy.wait()
+        for _ in range(200):
+            gone.open(good_headers("ab" * 40))
+        gone.flush()
+    done.set()
+
+    apple.catch_up()
+
+    assert len(apple.received()) == 202
 
 
 def test_it_starts_again_on_the_same_ports_with_the_same_authority(tmp_path: Path) -> None:

@@ -79,6 +79,12 @@ def test_a_repeat_is_put_down_to_what_explains_it() -> None:
     assert causes([*GOOD[:2], took(2, "card-0", 1, status=429), GOOD[2], again]) == {RETRIED: 1}
 
 
+def test_what_nothing_explains_is_told_with_its_connections_and_times() -> None:
+    [said] = found([*GOOD, took(4003, "card-0", LAST, connection=2)])["e"]
+
+    assert said.endswith("(1 update with state 2 by connection 1 and 4 s later by 2)")
+
+
 def test_an_alert_that_came_late_rings_with_a_state_that_was_there_and_never_twice() -> None:
     late = took(9, "card-0", LAST, alert=1)
 

@@ -41,19 +41,22 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--crashes", type=int, default=2, help="functions that die in each state")
     parser.add_argument("--channel", choices=list(Storage), help="also by broadcasts, to phones with iOS 18 and later")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000)
+    parser.add_argument("--keep", type=Path, help="an empty folder for what Apple was sent and the functions' logs")
     said = parser.parse_args(arguments)
     with ExitStack() as stack:
+        folder = said.keep or Path(stack.enter_context(TemporaryDirectory(prefix="lockstep-stadium-")))
         try:
-            held = play(said.phones, said.functions, said.crashes, said.seed, said.channel, stack)
+            held = play(said.phones, said.functions, said.crashes, said.seed, said.channel, folder, stack)
         except StillBusy as error:
             print(f"no end: {error}", file=sys.stderr)
             return 1
     return 0 if held else 1
 
 
-def play(phones: int, functions_count: int, crashes: int, seed: int, channel: str | None, stack: ExitStack) -> bool:
+def play(
+    phones: int, functions_count: int, crashes: int, seed: int, channel: str | None, folder: Path, stack: ExitStack
+) -> bool:
     """Set the stadium up, play the match, print what came of it; say whether all promises held."""
-    folder = Path(stack.enter_context(TemporaryDirectory(prefix="lockstep-stadium-")))
     dice, share = random.Random(seed), min(1.0, phones / _FULL)  # noqa: S311 luck, not a secret
     stack.enter_context(quick_moto())
     cloud = stack.enter_context(deployed())
@@ -73,7 +76,15 @@ def play(phones: int, functions_count: int, crashes: int, seed: int, channel: st
         channels_urls=apple.channels_urls,
         ca_file=apple.ca_file,
     )
-    functions = Functions(cloud, environment, folder, count=functions_count, timeout_s=sizes.timeout_s, page=sizes.page)
+    functions = Functions(
+        cloud,
+        environment,
+        folder,
+        count=functions_count,
+        timeout_s=sizes.timeout_s,
+        page=sizes.page,
+        died=apple.flush,
+    )
     match = Match(cloud, apple, crowd, functions, sizes, dice)
     began_s, began_cpu_s, apple_began_s = time.monotonic(), cpu_s(os.getpid()), cpu_s(apple.pid)
     with functions.running():

@@ -66,7 +66,7 @@ class Apple:
         return {channel: Environment(environment) for channel, environment in self._ask(do="channels").items()}
 
     def flush(self) -> None:
-        """Let the ledger have all that came so far."""
+        """Let the ledger have all that came so far, also what those had sent who are gone by now."""
         self._ask(do="flush")
 
     def _ask(self, **request: Any) -> Any:
@@ -107,6 +107,7 @@ def main() -> None:
                         }
                     )
                 case {"do": "flush"}:
+                    simulator.catch_up()
                     ledger.flush()
                     _answer(None)
 

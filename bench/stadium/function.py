@@ -1,7 +1,8 @@
 """
 `python -m bench.stadium.function TIMEOUT_S PAGE LOG`: the push function in a process that can die at any call.
 
-A request is `{"event", "die"}`; the answer says what failed, what it took and how often it called what.
+It says `{}` when it is ready. A request is `{"event", "die"}`; the answer says what failed, what it took and how often it
+called what.
 """
 
 import json
@@ -20,6 +21,8 @@ from botocore.client import BaseClient
 from bench.push_function import Context
 from bench.spent import Spent
 from bench.stopwatch import Stopwatch
+
+_READY = json.dumps({})
 
 
 class Fate:
@@ -112,6 +115,7 @@ def main(timeout_s: float, page: int, path: str) -> None:
             spent = stopwatch.spent(lambda: answer.update(push.handler(event, context)))
             return answer, spent
 
+        print(_READY, file=answers, flush=True)
         for line in sys.stdin:
             request = json.loads(line)
             fate.begin(request["die"])

@@ -2,13 +2,14 @@
 
 import json
 import random
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,14 +55,27 @@ class DyingFunction:
 
     Args:
         deaths: How it is to die next, if at all; taken off as it happens.
+        timeout_s: It is killed at, as Lambda would.
+        died: Called when one died, before that is noted.
     """
 
-    def __init__(self, command: Sequence[str], environment: dict[str, str], toll: Toll, deaths: list[Any]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: dict[str, str],
+        toll: Toll,
+        deaths: list[Any],
+        *,
+        timeout_s: float,
+        died: Callable[[], None],
+    ) -> None:
         self.log = FunctionLog("stadium")
         self._command = list(command)
         self._environment = environment
         self._toll = toll
         self._deaths = deaths
+        self._timeout_s = timeout_s
+        self._died = died
         self._process: subprocess.Popen[str] | None = None
 
     def invoke(self, event: Any) -> Any:
@@ -69,9 +83,13 @@ class DyingFunction:
         process = self._process or self._begin()
         die = self._deaths[0] if self._deaths else None
         line = ""
+        killer = threading.Timer(self._timeout_s, process.kill)
         if process.stdin is not None and process.stdout is not None:
-            print(json.dumps({"event": event, "die": die}), file=process.stdin, flush=True)
+            killer.start()
+            with suppress(BrokenPipeError):
+                print(json.dumps({"event": event, "die": die}), file=process.stdin, flush=True)
             line = process.stdout.readline()
+            killer.cancel()
         if not line:
             self._bury(process, die)
         answer = json.loads(line)
@@ -87,15 +105,22 @@ class DyingFunction:
         self._process = subprocess.Popen(  # noqa: S603 our own module
             self._command, env=self._environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        if self._process.stdout is None or not self._process.stdout.readline():
+            raise OSError("the function did not begin")
         return self._process
 
     def _bury(self, process: "subprocess.Popen[str]", die: Any) -> None:
         process.communicate()
         self._process = None
-        if process.returncode != 9 or die is None:
+        if process.returncode == 9 and die is not None:
+            self._deaths.remove(die)
+            how = f"{die['moment']} {die['of']} call {die['call']}"
+        elif process.returncode == -signal.SIGKILL:
+            how = f"at its timeout of {self._timeout_s:g} s"
+        else:
             raise OSError(f"the function died of itself: {process.returncode}")
-        self._deaths.remove(die)
-        self._toll.crashed_ms.append((int(time.time() * 1000), f"{die['moment']} {die['of']} call {die['call']}"))
+        self._died()
+        self._toll.crashed_ms.append((int(time.time() * 1000), how))
         raise FunctionError("died")
 
 
@@ -105,10 +130,19 @@ class Functions:
 
     Args:
         environment: Of their processes.
+        died: Called when one died, before that is noted.
     """
 
     def __init__(
-        self, cloud: Cloud, environment: dict[str, str | None], folder: Path, *, count: int, timeout_s: float, page: int
+        self,
+        cloud: Cloud,
+        environment: dict[str, str | None],
+        folder: Path,
+        *,
+        count: int,
+        timeout_s: float,
+        page: int,
+        died: Callable[[], None],
     ) -> None:
         self.toll = Toll()
         self.logs = [folder / f"function-{i}.log" for i in range(count + 1)]
@@ -122,6 +156,8 @@ class Functions:
                 environment_of(environment),
                 self.toll,
                 deaths,
+                timeout_s=timeout_s,
+                died=died,
             )
             for log, deaths in zip(self.logs, self._deaths, strict=True)
         ]

@@ -132,7 +132,8 @@ class Judge:
         again, deaths = self.repeats, len(self._crashed_ms)
         found = []
         if unexplained := _of(again.pushes, UNEXPLAINED) + _of(again.hearings, UNEXPLAINED):
-            found.append(f"{unexplained} repeats that nothing explains")
+            few = "; ".join(f"{count} {how}" for how, count in again.unexplained.most_common(5))
+            found.append(f"{unexplained} repeats that nothing explains ({few})")
         if (many := _of(again.pushes, CRASHED)) > self._page * deaths:
             found.append(f"{many} repeats after {deaths} deaths")
         if (many := _of(again.broadcasts, CRASHED)) > len(Environment) * deaths:

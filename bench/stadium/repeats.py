@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.stadium.causes import KEPT, Circumstances
+from bench.stadium.causes import KEPT, UNEXPLAINED, Circumstances
 from bench.stadium.fan import Fan
 from bench.stadium.hearing import Heard
 from bench.stadium.ledger import Entry
@@ -19,11 +19,13 @@ class Repeats:
         pushes: Those that brought a phone a state it had heard before.
         hearings: The same of broadcasts: one for each phone.
         broadcasts: The broadcasts that did so.
+        unexplained: Of pushes and hearings whose cause is not known, what came when by which connections.
     """
 
     pushes: Counter[str] = field(default_factory=Counter)
     hearings: Counter[str] = field(default_factory=Counter)
     broadcasts: Counter[str] = field(default_factory=Counter)
+    unexplained: Counter[str] = field(default_factory=Counter)
 
 
 def repeats(heard: Mapping[Fan, Sequence[Heard]], around: Circumstances, said: Mapping[int, str]) -> Repeats:
@@ -48,6 +50,8 @@ def repeats(heard: Mapping[Fan, Sequence[Heard]], around: Circumstances, said: M
                 )
                 rings = one.alert >= 0 and one.alert in {first.alert for first in had}
                 cause = f"{why}, and it rang again" if rings else why
+                if why == UNEXPLAINED:
+                    found.unexplained[_describe(had[0], one)] += 1
                 if one.is_broadcast:
                     found.hearings[cause] += 1
                 else:
@@ -57,3 +61,8 @@ def repeats(heard: Mapping[Fan, Sequence[Heard]], around: Circumstances, said: M
             firsts.setdefault(one.state, []).append(one)
     found.broadcasts.update(broadcasts.values())
     return found
+
+
+def _describe(first: Entry, again: Entry) -> str:
+    gap_s = (again.at_ms - first.at_ms) // 1000
+    return f"{again.event} with state {again.state} by connection {first.connection} and {gap_s} s later by {again.connection}"
