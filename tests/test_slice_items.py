@@ -59,6 +59,15 @@ def test_what_was_saved_is_what_the_next_holder_finds(items: SliceItems) -> None
     assert take(items, "two", prefix="3") == replace(one, carried=None)
 
 
+def test_the_note_that_it_is_done_gives_the_lease_back(items: SliceItems) -> None:
+    one = Slice("3", served=9, revision=9, wrapped=True, done=True)
+    take(items, "one", prefix="3")
+
+    items.save(ORDER, one, "one")
+
+    assert take(items, "two", prefix="3") == one
+
+
 def test_who_has_lost_the_lease_can_save_nothing(items: SliceItems) -> None:
     take(items, "one", prefix="3")
     take(items, "two", NOW_MS + 65_000, prefix="3")

@@ -1,6 +1,6 @@
 """Slices in the activities table: who works on one, how far it came, and whether it was split."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _FORMAT = 1
+
+# What there is of a slice while somebody works on it.
+_LEASE = ("holder", "until_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class SliceItems:
 
     def save(self, activity: str, one: Slice, holder: str) -> None:
         """
-        Note how far a slice came.
+        Note how far a slice came; where it is done, the lease is given back with it.
 
         Raises:
             OSError: The lease is not ours any more.
@@ -84,12 +87,14 @@ class SliceItems:
         }
         kept = {name: value for name, value in values.items() if value is not None}
         gone = [name for name in values if name not in kept]
+        if one.done:
+            gone += _LEASE
         if not self._write(activity, one.prefix, holder, kept, gone):
             raise OSError("the lease of the slice is lost")
 
     def release(self, activity: str, prefix: str, holder: str) -> None:
         """Give a lease back, if it is still ours."""
-        self._write(activity, prefix, holder, {}, ["holder", "until_ms"])
+        self._write(activity, prefix, holder, {}, _LEASE)
 
     def split(self, activity: str, prefix: str, *, served: int, born: int, now_s: int) -> Split:
         """Note that the slice is worked on in parts from now on; who holds its lease may finish what they took up."""
@@ -137,7 +142,7 @@ class SliceItems:
     def _read(self, activity: str, prefixes: Iterable[str]) -> list[Item]:
         return list(get_batch(self._client, self._table, [_key(activity, prefix) for prefix in prefixes]))
 
-    def _write(self, activity: str, prefix: str, holder: str, values: Mapping[str, Value], gone: list[str]) -> bool:
+    def _write(self, activity: str, prefix: str, holder: str, values: Mapping[str, Value], gone: Sequence[str]) -> bool:
         parts = ["SET " + ", ".join(f"#{name} = :{name}" for name in values)] if values else []
         parts += ["REMOVE " + ", ".join(f"#{name}" for name in gone)] if gone else []
         try:

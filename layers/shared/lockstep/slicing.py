@@ -105,14 +105,15 @@ class Slicer:
             # Who holds it looks at the row once more when they are through; this is for those who die before that.
             self._later(delivery, seconds(taken.until_ms - now_ms))
             return None
+        lease = _Lease(self._slices, activity, prefix, invocation.id)
         try:
             above_ms = self._slices.held_above(activity, prefix, now_ms=now_ms)
             if above_ms is not None:
                 self._later(delivery, seconds(above_ms - now_ms))
                 return None
-            stopped, reached = self._rounds(taken, delivery, invocation, correlation_id)
+            stopped, reached = self._rounds(taken, lease, delivery, invocation, correlation_id)
         finally:
-            self._slices.release(activity, prefix, invocation.id)
+            lease.give_back()
         if stopped is None and reached is not None:
             # A message of a newer state may have met our lease since we read the row last.
             row, _ = self._committer.stamped(activity)
@@ -121,7 +122,7 @@ class Slicer:
         return stopped
 
     def _rounds(
-        self, one: Slice, delivery: Delivery, invocation: Invocation, correlation_id: str
+        self, one: Slice, lease: "_Lease", delivery: Delivery, invocation: Invocation, correlation_id: str
     ) -> tuple[Settlement | None, int | None]:
         """Serve page after page; returns why it must stop, if Apple stops us, and the revision that all have now."""
         had = one.revision
@@ -146,7 +147,7 @@ class Slicer:
                     delivery.activity, one.prefix, served=one.served, born=row.first_run, now_s=int(self._now())
                 )
                 # Before its parts are queued, or they would wait for our lease.
-                self._slices.release(delivery.activity, one.prefix, invocation.id)
+                lease.give_back()
                 self._slice_queue.send((child, 0) for child in parts_of(delivery, one.prefix, split))
                 return None, None
             named = self._starter.named(row, part.followers) if starts else []
@@ -155,7 +156,9 @@ class Slicer:
             if settlement.stopped_whole:
                 return settlement, None
             one = one.after(part.last, row)
-            self._slices.save(delivery.activity, one, invocation.id)
+            lease.note(one)
+            if one.done:
+                return None, row.revision
 
     def _next(self, one: Slice, row: Row, *, starts: bool) -> Part:
         """Read the phones after the cursor, all rows of each."""
@@ -184,6 +187,27 @@ class Slicer:
 
     def _later(self, delivery: Delivery, delay_s: int) -> None:
         self._slice_queue.send([(delivery, delay_s)])
+
+
+class _Lease:
+    """A slice that is ours to work on, until it is given back."""
+
+    def __init__(self, slices: SliceItems, activity: str, prefix: str, holder: str) -> None:
+        self._slices = slices
+        self._of = activity, prefix, holder
+        self._held = True
+
+    def note(self, one: Slice) -> None:
+        """Note how far it came; where it is done, that gives it back."""
+        activity, _, holder = self._of
+        self._slices.save(activity, one, holder)
+        self._held = not one.done
+
+    def give_back(self) -> None:
+        """Let others have it."""
+        if self._held:
+            self._slices.release(*self._of)
+            self._held = False
 
 
 def _size(one: Slice, part: Part) -> int:
