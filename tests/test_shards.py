@@ -2,6 +2,7 @@
 
 from copy import replace
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -109,6 +110,26 @@ def test_pages_have_each_phone_of_a_range_once_wherever_it_is_stored(stack: Stac
     held = {row.phone: row.token for row in found if isinstance(row, Card)}
     assert [row.phone for row in found] == sorted(phone for phone in wanted if phone.startswith(prefix))
     assert held == {phone: wanted[phone] for phone in held}
+
+
+def test_where_the_first_shard_breaks_off_no_shard_beyond_is_asked(stack: Stack, tokens: Tokens) -> None:
+    phones = [f"{i:02x}".ljust(64, "0") for i in range(0, 256, 4)]
+    for phone in phones:
+        assert tokens.put_card(card(phone), now_s=NOW_S)
+    asked: list[str] = []
+
+    def note(params: dict[str, Any], **_: object) -> None:
+        asked.append(params["ExpressionAttributeValues"][":audience"]["S"])
+
+    events = stack.aws.dynamodb.meta.events
+    events.register("provide-client-params.dynamodb.Query", note)
+    try:
+        page, end = tokens.page_of_activity(SPREAD, now_s=NOW_S, first="", last="", limit=4)
+    finally:
+        events.unregister("provide-client-params.dynamodb.Query", note)
+
+    assert ([row.phone for row in page], end) == (phones[:3], phones[2])
+    assert asked == [SPREAD.key(shard) for shard in range(4)]
 
 
 def test_a_page_ends_before_a_phone_whose_rows_it_may_not_have_all(tokens: Tokens) -> None:

@@ -35,17 +35,18 @@ def read_page(
         All rows of each of the phones, and the last of the phones; the empty hash where nothing is left to read.
     """
 
-    def part(shard: int, limit: int) -> tuple[list[Item], bool]:
+    def part(shard: int, last: str, limit: int) -> tuple[list[Item], bool]:
         return query_page(client, range_of(table, audience.key(shard), first, last, only=only), limit=limit)
 
-    found, more = part(0, limit)
+    found, more = part(0, last, limit)
     ends = [hash_of(found[-1])] if more else []
+    # Whoever comes after the phone at which shard 0 broke off is not of this page.
+    last = ends[0] if ends else last
     elsewhere: list[Item] = []
     for shard in audience.beyond_first(first, last):
-        if len(elsewhere) >= limit or (ends and elsewhere and hash_of(elsewhere[-1]) > ends[0]):
-            more = True
-        else:
-            items, more = part(shard, limit - len(elsewhere))
+        more = len(elsewhere) >= limit
+        if not more:
+            items, more = part(shard, last, limit - len(elsewhere))
             elsewhere += items
         if more:
             ends.append(hash_of(elsewhere[-1]))
