@@ -13,10 +13,11 @@ from lockstep.shards import ACTIVITY_SHARDS, Sharded
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef
 
-# What a delivery asks of cards and markers, and of the phones of cards. The rest would be most of what is read.
+# What a delivery asks of cards and markers, and of the phones of cards. The rest would be most of what is read; activity,
+# phone and card stand in the keys as well.
 SHOWN = (
-    *("audience", "phone", "activity", "device_key", "card", "owner", "run", "token", "observed_at_ms"),
-    *("registered_at_ms", "expires_at_s", "revision", "confirmed"),
+    *("audience", "phone", "owner", "run", "token", "observed_at_ms", "registered_at_ms", "expires_at_s"),
+    *("revision", "confirmed"),
 )
 PHONE_OF_CARD = ("device_key", "owner", "environment", "frequent_updates", "cards_at_ms")
 
@@ -76,6 +77,11 @@ def _age(item: Item) -> tuple[int, int]:
 
 def _shard_of(item: Item) -> int:
     return int(item["audience"]["S"].rpartition("#")[2])
+
+
+def is_marker(item: Item) -> bool:
+    """Tell a marker from a card."""
+    return "revision" in item
 
 
 def _key(audience: str, phone: str) -> Item:
@@ -174,16 +180,18 @@ def to_follower(item: Item) -> Follower:
 
 
 def to_card(item: Item) -> Card:
+    audience, _, shard = item["audience"]["S"].rpartition("#")
+    phone, _, card = item["phone"]["S"].split("#", 2)
     return Card(
-        item["activity"]["S"],
-        item["device_key"]["S"],
-        item["card"]["S"],
+        audience.partition("#")[2],
+        phone,
+        card,
         item["owner"]["S"],
         int(item["run"]["N"]),
         item["token"]["S"] if "token" in item else None,
         int(item["observed_at_ms"]["N"]),
         int(item["registered_at_ms"]["N"]),
-        _shard_of(item),
+        int(shard),
     )
 
 
@@ -200,8 +208,8 @@ def to_start_token(item: Item) -> StartToken:
 
 def to_marker(item: Item) -> Marker:
     return Marker(
-        activity=text(item, "activity") or "",
-        phone=text(item, "device_key") or "",
+        activity=item["audience"]["S"].rpartition("#")[0].partition("#")[2],
+        phone=hash_of(item),
         owner=text(item, "owner") or "",
         run=number(item, "run") or 0,
         revision=number(item, "revision") or 0,

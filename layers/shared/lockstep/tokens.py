@@ -29,6 +29,7 @@ from lockstep.token_items import (
     SHOWN,
     card_key,
     from_names,
+    is_marker,
     key_of,
     marker_key,
     of_user_key,
@@ -376,7 +377,7 @@ class Tokens:
 
 
 def _shown(items: Iterable[Item], now_s: int) -> list[Card | Marker]:
-    return [to_card(item) if "card" in item else to_marker(item) for item in items if lives(item, now_s)]
+    return [to_marker(item) if is_marker(item) else to_card(item) for item in items if lives(item, now_s)]
 
 
 def _marker_values(marker: Marker, *, now_s: int, now_ms: int) -> dict[str, Value]:
