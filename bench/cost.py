@@ -74,8 +74,8 @@ def update(phones: int) -> Taken:
     slices = slices_of(phones)
     pages = max(1, slices, ceil(phones / _PAGE)) if slices else 1
     # Cards by the page, eight or so to a unit; phones one by one; the row and the lease before and between.
-    reads = phones * (1 + 0.12) + (4 + slices * 7 + _shard_reads(slices) + pages if slices else 2)
-    writes = 4 + slices * 2 + pages if slices else 2
+    reads = phones * (1 + 0.12) + (4 + slices * 6 + _shard_reads(slices) + pages if slices else 2)
+    writes = 3 + slices + pages if slices else 2
     return _taken(phones, reads, writes, slices)
 
 
@@ -83,8 +83,8 @@ def start(phones: int) -> Taken:
     """What starting everybody who follows a name takes."""
     slices = slices_of(phones)
     pages = max(1, slices, ceil(phones / _PAGE)) if slices else 1
-    reads = phones * (2 + 0.06) + (5 + slices * 3 + _shard_reads(slices) + pages if slices else 3 + NAME_SHARDS)
-    writes = 6 * phones + (6 + slices * 2 + pages if slices else 5)
+    reads = phones * (2 + 0.06) + (5 + slices * 2 + _shard_reads(slices) + pages if slices else 3 + NAME_SHARDS)
+    writes = 6 * phones + (6 + slices + pages if slices else 5)
     return _taken(phones, reads, writes, slices)
 
 

@@ -76,7 +76,7 @@ class World:
             ChannelsApi({}, bundle_id=BUNDLE_ID, requests=requests),
             Broadcasts({}, bundle_id=BUNDLE_ID, requests=requests),
             telemetry,
-            page_rows=1000,
+            page_phones=1000,
             default_environment=Environment.PRODUCTION,
             now=self.now,
         )
@@ -84,7 +84,7 @@ class World:
             self.activities,
             self.tokens,
             self.slices,
-            Handover(self.activities, self.tokens, followers, self.slices, slice_queue, page_rows=1000, now=self.now),
+            Handover(self.activities, self.tokens, followers, self.slices, slice_queue, page_phones=1000, now=self.now),
             starter,
             channels,
             queue,

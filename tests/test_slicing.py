@@ -31,7 +31,7 @@ TEAM = "team-42"
 @pytest.fixture(autouse=True)
 def small_pages(stack: Stack) -> Iterator[None]:
     """Deploy push with sizes at which a test's handful of phones is a crowd."""
-    with set_up_with(stack, PAGE_ROWS="6", SLICE_PHONES="10"):
+    with set_up_with(stack, PAGE_PHONES="3", SLICE_PHONES="10"):
         yield
 
 
@@ -113,7 +113,7 @@ def test_everyone_who_follows_a_name_is_started_once_slice_by_slice(stack: Stack
 
 
 def test_a_few_followers_are_started_without_slices(stack: Stack) -> None:
-    phones = crowd(stack, 4)
+    phones = crowd(stack, 3)
 
     say(stack, to_team())
 
@@ -135,8 +135,8 @@ def test_a_phone_that_no_longer_follows_is_not_started_whatever_the_index_says(s
 
 
 def test_a_slice_that_is_too_big_splits_again(stack: Stack) -> None:
-    stack.functions["PushFunction"].restart(PAGE_ROWS="1", SLICE_PHONES="2")
-    phones = crowd(stack, 12, cards=True)
+    stack.functions["PushFunction"].restart(PAGE_PHONES="1", SLICE_PHONES="2")
+    phones = crowd(stack, 24, cards=True)
     slices = SliceItems(stack.aws.dynamodb, stack.aws.tables["ActivitiesTable"])
     waits: list[int | None] = []
 
@@ -268,7 +268,7 @@ def test_a_big_audience_is_started_in_as_many_partitions_as_it_needs(stack: Stac
 
 
 def test_a_small_audience_stays_in_one_partition(stack: Stack) -> None:
-    crowd(stack, 4)
+    crowd(stack, 3)
 
     say(stack, to_team())
     settle(stack)

@@ -22,12 +22,13 @@ from bench.stadium.functions import Functions
 from bench.stadium.judge import Judge, unanswered
 from bench.stadium.match import Match, Sizes, StillBusy
 from lockstep.channels import Storage
+from lockstep.phones import ROWS_OF_PHONE
 from onebox.queues import Queues
 from onebox.stack import BUNDLE_ID
 
 # From so many phones on all is as in the template; fewer make a smaller world: pages, timeouts and gaps shrink.
 _FULL = 30_000
-_PAGE, _MEAN_GAP_S = 1000, 25.0
+_MEAN_GAP_S = 25.0
 _LEAST_TIMEOUT_S = 3.0
 
 _DEAD_LETTERS = ("PublishDeadLetterQueue", "DeliveryDeadLetterQueue", "SliceDeadLetterQueue")
@@ -61,7 +62,8 @@ def play(
     stack.enter_context(quick_moto())
     cloud = stack.enter_context(deployed())
     timeout_s = max(_LEAST_TIMEOUT_S, cloud.push.timeout_s * share)
-    sizes = Sizes(phones, _MEAN_GAP_S * share, crashes, timeout_s, max(5, int(_PAGE * share)), channel)
+    page = max(5, int(int(cloud.variables["PAGE_PHONES"]) * share))
+    sizes = Sizes(phones, _MEAN_GAP_S * share, crashes, timeout_s, page, channel)
     for queue in cloud.sources:
         visibility_s = str(int(sizes.timeout_s * 1.25))
         cloud.aws.sqs.set_queue_attributes(
@@ -98,7 +100,7 @@ def play(
         crowd,
         [at_ms for at_ms, _ in functions.toll.crashed_ms],
         last_state=len(match.published_ms) - 1,
-        page=sizes.page,
+        page=ROWS_OF_PHONE * sizes.page,
         unanswered=unanswered(functions.logs),
         channels=apple.channels(),
         saying=Saying(channel == Storage.FREQUENT, unsaid(functions.logs), int(sizes.timeout_s * 1000)),
@@ -107,7 +109,7 @@ def play(
     verdicts = judge.verdicts({name: queues.look(name) for name in _DEAD_LETTERS}, functions.logs)
     print(
         f"{machine()}. {phones:,} phones, {functions_count} functions for slices and one for publishes and deliveries;"
-        f"{f" a channel ('{channel}');" if channel else ''} pages of {sizes.page}, timeouts of {sizes.timeout_s:.0f} s;"
+        f"{f" a channel ('{channel}');" if channel else ''} pages of {sizes.page} phones, timeouts of {sizes.timeout_s:.0f} s;"
         f" seed {seed}."
         f"\n\nFrom the first publish to rest: {wall_s:,.0f} s, of it {started_s:,.0f} s until every phone was started or"
         f" had started itself.\n"

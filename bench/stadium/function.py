@@ -96,7 +96,7 @@ def main(timeout_s: float, page: int, path: str) -> None:
     answers, fate = sys.stdout, Fate()
     stand_between(fate)
     with Path(path).open("a", encoding="utf-8") as log, redirect_stdout(log):
-        os.environ["PAGE_ROWS"] = str(page)
+        os.environ["PAGE_PHONES"] = str(page)
         # Only now, for its logger keeps the stdout that it meets.
         import push
 

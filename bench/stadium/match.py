@@ -34,7 +34,7 @@ class Sizes:
         mean_gap_s: Between two updates.
         crashes: Of functions that serve slices, for each state.
         timeout_s: Of the push function; reserve and leases shrink with it.
-        page: Rows of a page, and so what a crash may repeat.
+        page: Phones of a page; of those without markers, twice as many.
         channel: Which kind of channel the start asks for; None for none.
     """
 

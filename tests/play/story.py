@@ -117,7 +117,7 @@ ACTS: dict[str, tuple[Callable[..., object], tuple[st.SearchStrategy[Any], ...]]
     "network": (_network, (_phone, st.booleans())),
     "change user": (_change_user, (_phone, st.sampled_from([*USERS, STRANGER]))),
     "follow": (_follow, (_phone, st.booleans())),
-    "deploy": (lambda world, page_rows: world.deploy(page_rows), (st.sampled_from(PAGES),)),
+    "deploy": (lambda world, page_phones: world.deploy(page_phones), (st.sampled_from(PAGES),)),
     "sign out": (_change_user, (_phone, st.none())),
     "apple": (
         lambda world, *how: world.apple(*how),
@@ -149,7 +149,7 @@ acts: st.SearchStrategy[Act] = st.sampled_from([*ACTS, *_OFTEN]).flatmap(
 plays = st.lists(acts, min_size=4, max_size=22)
 
 
-def play(begin: Callable[[], World], story: Sequence[Act], *, page_rows: int = PAGES[0]) -> World:
+def play(begin: Callable[[], World], story: Sequence[Act], *, page_phones: int = PAGES[0]) -> World:
     """
     Play a story to its end, at first with pages of this size.
 
@@ -157,7 +157,7 @@ def play(begin: Callable[[], World], story: Sequence[Act], *, page_rows: int = P
         Broken: A promise was broken.
     """
     world = begin()
-    world.deploy(page_rows)
+    world.deploy(page_phones)
     world.publish(ACTIVITIES[0], "start", to=USERS, late_s=0)
     world.publish(ACTIVITIES[1], "start", to=TEAM, channel="frequent", late_s=0)
     for name, how in story:

@@ -55,7 +55,7 @@ def of_seed(number: int, begin: Callable[[], World], ended: Callable[[World], No
     @settled(count)
     @given(plays)
     def stories(story: list[Act]) -> None:
-        ended(play(begin, story, page_rows=PAGES[number % len(PAGES)]))
+        ended(play(begin, story, page_phones=PAGES[number % len(PAGES)]))
 
     stories()
 

@@ -28,7 +28,7 @@ TEAM = "team-42"
 FOLLOWERS = ("ana", STRANGER)
 
 # How many rows a page may have: as deployed, and so few that three phones are a crowd, in slices of one phone each.
-PAGES = (1000, 2)
+PAGES = (1000, 1)
 ACTIVITIES = ("order-1", "order-2")
 
 # Monday, 3 January 2028, 12:00 UTC.
@@ -126,11 +126,11 @@ class World:
             self.stack.publish(self._said[index % len(self._said)])
             self.events["a publish again"] += 1
 
-    def deploy(self, page_rows: int) -> None:
-        """Let the next push function take so many rows for a page; one that is at work finishes first."""
+    def deploy(self, page_phones: int) -> None:
+        """Let the next push function take so many phones for a page; one that is at work finishes first."""
         for push in (self.stack.functions["PushFunction"], self._spare):
-            if push.environment["PAGE_ROWS"] != str(page_rows):
-                push.restart(PAGE_ROWS=str(page_rows), SLICE_PHONES="10000" if page_rows > 2 else "1")
+            if push.environment["PAGE_PHONES"] != str(page_phones):
+                push.restart(PAGE_PHONES=str(page_phones), SLICE_PHONES="10000" if page_phones > 1 else "1")
 
     # --- time and messages
 

@@ -30,7 +30,7 @@ class ChannelKeeper:
     Looks after the channels of the activities that are delivered.
 
     Args:
-        page_rows: So many followers at most are asked which environments they are of.
+        page_phones: So many followers at most are asked which environments they are of.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class ChannelKeeper:
         broadcasts: Broadcasts,
         telemetry: Telemetry,
         *,
-        page_rows: int,
+        page_phones: int,
         default_environment: Environment,
         now: Callable[[], float],
     ) -> None:
@@ -56,7 +56,7 @@ class ChannelKeeper:
         self._api = api
         self._broadcasts = broadcasts
         self._telemetry = telemetry
-        self._page_rows = page_rows
+        self._page_phones = page_phones
         self._default_environment = default_environment
         self._now = now
 
@@ -111,7 +111,7 @@ class ChannelKeeper:
             return []
         followers: list[Follower] = []
         if row.audience is not None and delivery.phones is None:
-            followers, _ = self._followers.page(row.audience, now_s=int(self._now()), limit=self._page_rows)
+            followers, _ = self._followers.page(row.audience, now_s=int(self._now()), limit=self._page_phones)
         meant = self._starter.meant(row, delivery, followers)
         phones = self._tokens.phones(token.phone for token in meant).values()
         needed = {one.environment or self._default_environment for one in phones if takes_channels(one.os_version)}

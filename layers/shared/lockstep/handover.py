@@ -6,7 +6,7 @@ from lockstep.activities import Activities
 from lockstep.delivery import Audience
 from lockstep.followers import Followers
 from lockstep.jobs import Job, parts_of
-from lockstep.phones import Card, Marker
+from lockstep.phones import ROWS_OF_PHONE, Card, Marker
 from lockstep.queues import DeliveryQueue
 from lockstep.shards import ACTIVITY_SHARDS
 from lockstep.slice_items import SliceItems
@@ -18,7 +18,7 @@ class Handover:
     Looks at the first page of an audience; what is more goes to the slice queue, for good.
 
     Args:
-        page_rows: The size of a page, in rows of cards or followers.
+        page_phones: The size of a page.
     """
 
     def __init__(
@@ -29,10 +29,10 @@ class Handover:
         slices: SliceItems,
         slice_queue: DeliveryQueue,
         *,
-        page_rows: int,
+        page_phones: int,
         now: Callable[[], float],
     ) -> None:
-        self._page_rows = page_rows
+        self._page_phones = page_phones
         self._activities = activities
         self._tokens = tokens
         self._followers = followers
@@ -46,7 +46,7 @@ class Handover:
         if job.plan.row.sliced or (delivery.audience is not Audience.CARDS and self.has_many_followers(job)):
             return None
         page, more = self._tokens.page_of_activity(
-            job.plan.row.partitions, now_s=now_s, first=delivery.first, limit=self._page_rows
+            job.plan.row.partitions, now_s=now_s, first=delivery.first, limit=ROWS_OF_PHONE * self._page_phones
         )
         if more:
             return None
@@ -57,7 +57,7 @@ class Handover:
         name = job.plan.row.audience
         if name is None or not job.plan.may_start:
             return False
-        job.followers, more = self._followers.page(name, now_s=int(self._now()), limit=self._page_rows)
+        job.followers, more = self._followers.page(name, now_s=int(self._now()), limit=self._page_phones)
         return bool(more)
 
     def to_slices(self, job: Job) -> None:

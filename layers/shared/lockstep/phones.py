@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from lockstep.apns import Environment
 
+# That a phone has in an activity: its card, and the marker of the start that made it.
+ROWS_OF_PHONE = 2
+
 
 class Phone(NamedTuple):
     """

@@ -136,7 +136,7 @@ class PushSettings:
         "BUNDLE_ID",
         "MIN_UPDATE_INTERVAL_S",
         "PRIORITY_BUDGET",
-        "PAGE_ROWS",
+        "PAGE_PHONES",
         "SLICE_PHONES",
         "APNS_ENVIRONMENT",
         "APNS_PRODUCTION_URL",
@@ -159,7 +159,7 @@ class PushSettings:
     guests_required: bool
     min_update_interval_s: int
     priority_budget: int
-    page_rows: int
+    page_phones: int
     slice_phones: int
     apns_environment: Environment
     apns_production_url: str
@@ -187,7 +187,7 @@ class PushSettings:
             # The template asks for a second at least; tests of other things don't wait for it.
             min_update_interval_s=variables.integer("MIN_UPDATE_INTERVAL_S", 0, 60),
             priority_budget=variables.integer("PRIORITY_BUDGET", 0, 100_000),
-            page_rows=variables.integer("PAGE_ROWS", 1, 10_000),
+            page_phones=variables.integer("PAGE_PHONES", 1, 10_000),
             slice_phones=variables.integer("SLICE_PHONES", 1, 1_000_000),
             apns_environment=variables.environment("APNS_ENVIRONMENT"),
             apns_production_url=variables.url("APNS_PRODUCTION_URL"),

@@ -13,7 +13,7 @@ from lockstep.deliver import Deliverer
 from lockstep.delivery import Delivery
 from lockstep.followers import Followers
 from lockstep.jobs import HOPS_MAX, Invocation, parts_of, seconds
-from lockstep.phones import Card, Follower, Marker
+from lockstep.phones import ROWS_OF_PHONE, Card, Follower, Marker
 from lockstep.plan import Plan
 from lockstep.queues import DeliveryQueue
 from lockstep.row import Row
@@ -55,7 +55,7 @@ class Slicer:
     Carries out the deliveries of the slice queue.
 
     Args:
-        page_rows: How many rows of cards, or followers, are served at a time. A crash repeats so many pushes at most.
+        page_phones: About how many are served at a time. A crash repeats so many pushes at most, where phones have markers.
         slice_phones: A slice that has more phones, by estimate, is split.
     """
 
@@ -69,12 +69,12 @@ class Slicer:
         starter: Starter,
         deliverer: Deliverer,
         *,
-        page_rows: int,
+        page_phones: int,
         slice_phones: int,
         plan: Callable[[Delivery, Row], Plan],
         now: Callable[[], float],
     ) -> None:
-        self._page_rows = page_rows
+        self._page_phones = page_phones
         self._slice_phones = slice_phones
         self._committer = committer
         self._tokens = tokens
@@ -167,12 +167,12 @@ class Slicer:
         first = f"{one.cursor}~" if one.cursor else one.prefix
         end = until if until != one.prefix else ""
         shown, last = self._tokens.page_of_activity(
-            row.partitions, now_s=now_s, first=first, last=until, limit=self._page_rows
+            row.partitions, now_s=now_s, first=first, last=until, limit=ROWS_OF_PHONE * self._page_phones
         )
         followers: list[Follower] = []
         if starts and row.audience is not None:
             followers, last_follower = self._followers.page(
-                row.audience, now_s=now_s, first=first, last=last or until, limit=self._page_rows
+                row.audience, now_s=now_s, first=first, last=last or until, limit=self._page_phones
             )
             if last_follower:
                 last = last_follower
