@@ -8,12 +8,11 @@ connection; every other socket is refused, and what then fails is sorted by what
 
 import select
 import socket
-from collections.abc import Callable, Iterator
-from itertools import repeat
+from collections.abc import Callable, Iterable
 
 import pycurl
 
-from lockstep.apns import Outcome, Push, Rejected, Unanswered
+from lockstep.apns import ACCEPTED, Outcome, Push, Rejected, Unanswered
 from lockstep.curl_handle import Address, CurlHandle
 from lockstep.host import Host
 
@@ -32,10 +31,8 @@ _HANDED_MAX = 16
 _IN_HEADERS = slice(2, 5)
 _HEADERS_MAX = 1000
 
-# A push that has landed: what it was sent by, and libcurl's error code and words; None where it was answered.
-type Landed = tuple[pycurl.Curl, tuple[int, str] | None]
-
-_ANSWERED: Iterator[None] = repeat(None)
+# A push that has landed, how often it was tried before, and what became of it.
+type Landed = tuple[Push, int, Outcome]
 
 # A connection that the other side has closed, or half of it.
 _CLOSED = select.POLLHUP | select.POLLERR | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)
@@ -62,7 +59,7 @@ class Connection:
         self._alone_timeout_ms = int(host.alone_timeout_s * 1000)
         self._bearer = bearer
         self._now = now
-        self._answered_at_s = self._landed_at_s = 0.0
+        self._answered_at_s = 0.0
         # Those in flight that have no stream yet, as far as we know; and whether that is for want of one. Then nothing is
         # added: libcurl lets a newcomer take the next free stream before those that wait.
         self._waiting: list[CurlHandle] = []
@@ -109,23 +106,31 @@ class Connection:
         self.alone = self.alone or bool(news) or idle_s > TRIED_AFTER_S
         return not news & _CLOSED
 
-    def add(self, push: Push, tries: int) -> None:
-        """Put a push on its way, if the connection has room."""
-        handle = self._idle.pop() if self._idle else self._new_handle()
-        alone = self.alone
+    def add(self, pushes: Iterable[Push], tries: int = 0) -> int:
+        """Put pushes on their way, for as many as the connection has room; returns how many there were."""
+        alone, count = self.alone, 0
         timeout_ms = self._alone_timeout_ms if alone else self._request_timeout_ms
-        # What became of a push that goes alone is the least certain.
-        headers = self._headers.get(push[_IN_HEADERS]) or self._headers_of(push)
-        handle.take(push, tries, headers, timeout_ms, tell_refusal=push.once or alone)
-        if not self.came_up:
-            self._first = handle
-        self.in_flight[handle.curl] = handle
-        self._waiting.append(handle)
-        self._multi.add_handle(handle.curl)
+        idle, known, in_flight, waiting, start = (
+            *(self._idle, self._headers, self.in_flight, self._waiting),
+            self._multi.add_handle,
+        )
+        for push in pushes:
+            handle = idle.pop() if idle else self._new_handle()
+            headers = known.get(push[_IN_HEADERS]) or self._headers_of(push)
+            # What became of a push that goes alone is the least certain.
+            handle.take(push, tries, headers, timeout_ms, tell_refusal=push.once or alone)
+            if alone:
+                self._first = None if self.came_up else handle
+            curl = handle.curl
+            in_flight[curl] = handle
+            waiting.append(handle)
+            start(curl)
+            count += 1
+        return count
 
     def landed(self, wait_s: float, *, more: bool) -> list[Landed]:
         """
-        Return which pushes have landed.
+        Take the pushes that have landed off the connection.
 
         Args:
             wait_s: How long to wait for anything to happen.
@@ -140,31 +145,42 @@ class Connection:
         queued = 1
         while queued:
             queued, good, bad = multi.info_read()
-            landed += zip(good, _ANSWERED, strict=False)
-            landed += ((curl, (code, words)) for curl, code, words in bad)
-        if landed:
-            self._landed_at_s = self._now()
+            if good:
+                self._answered(good, landed)
+            landed += [self._land(curl, f"{code} {words}") for curl, code, words in bad]
         if not landed and not (more and self.room):
             # libcurl's own timers; select knows nothing of them.
             timer_ms = multi.timeout()
             multi.select(wait_s if timer_ms < 0 else min(wait_s, timer_ms / 1000))
         return landed
 
-    def land(self, curl: pycurl.Curl, error: tuple[int, str] | None) -> tuple[Push, int, Outcome]:
-        """Take a push that has landed off the connection: the push, its tries before, what became of it."""
+    def _answered(self, good: Iterable[pycurl.Curl], landed: list[Landed]) -> None:
+        """Take those off that were answered: nearly always with 200, and then as little is asked of each as may be."""
+        self._answered_at_s = self._now()
+        pop, keep, remove = self.in_flight.pop, self._idle.append, self._multi.remove_handle
+        if self.alone:
+            landed += [self._land(curl, None) for curl in good]
+            return
+        for curl in good:
+            handle = pop(curl)
+            outcome: Outcome = ACCEPTED
+            if curl.getinfo(pycurl.RESPONSE_CODE) != 200:
+                outcome = self._heeded(handle.answered())
+            remove(curl)
+            keep(handle)
+            landed.append((handle.push, handle.tries, outcome))
+
+    def _land(self, curl: pycurl.Curl, error: str | None) -> Landed:
+        """Take a push off: one that went alone, or had no answer."""
         handle = self.in_flight.pop(curl)
         outcome: Outcome
         if not handle.issued:
             self._waiting.remove(handle)
             self._short_of_streams = bool(self._waiting)
         if error is None:
-            outcome = handle.answered()
-            self._answered_at_s = self._landed_at_s
-            if isinstance(outcome, Rejected):
-                self.disowned = self.disowned or outcome.reconnects
-                self._streams_had = 0
+            outcome = self._heeded(handle.answered())
         else:
-            outcome = handle.unanswered("{} {}".format(*error))
+            outcome = handle.unanswered(error)
             self.disowned = True
         if self.alone:
             self._first = None
@@ -178,6 +194,13 @@ class Connection:
         else:
             handle.close()
         return handle.push, handle.tries, outcome
+
+    def _heeded(self, outcome: Outcome) -> Outcome:
+        """Draw the conclusions for the connection from an answer."""
+        if isinstance(outcome, Rejected):
+            self.disowned = self.disowned or outcome.reconnects
+            self._streams_had = 0
+        return outcome
 
     def close(self, why: str = "closed") -> list[tuple[Push, Unanswered]]:
         """Close it; return what was under way."""

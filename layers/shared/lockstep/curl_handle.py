@@ -66,6 +66,8 @@ class CurlHandle:
         """Load the next push; options are set only where they changed."""
         self.push, self.tries = push, tries
         self.issued = self.refused = False
+        if self._answer:
+            self._answer.clear()
         curl = self.curl
         curl.setopt(pycurl.URL, self._device_url + push.token)
         curl.setopt(pycurl.POSTFIELDS, push.body)
@@ -82,9 +84,7 @@ class CurlHandle:
     def answered(self) -> Outcome:
         """Read APNs' answer."""
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
-        outcome = ACCEPTED if status == 200 else rejected(status, b"".join(self._answer))
-        self._answer.clear()
-        return outcome
+        return ACCEPTED if status == 200 else rejected(status, b"".join(self._answer))
 
     def unanswered(self, why: str) -> Unanswered:
         """Say whether APNs may have taken the push that got no answer."""
@@ -94,7 +94,7 @@ class CurlHandle:
         """Free the handle."""
         self.curl.close()
 
-    def _on_issue(self, *_: object) -> int:
+    def _on_issue(self, _to: str, _from: str, _to_port: int, _from_port: int) -> int:
         self.issued = True
         return 0  # CURL_PREREQFUNC_OK
 

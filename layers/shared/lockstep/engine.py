@@ -138,9 +138,11 @@ class _Run:
             if not connection.in_flight:
                 break
             wait_s = min(_WAIT_S, max(0.0, left_s))
-            for curl, error in connection.landed(wait_s, more=self._more and not self._stopped):
-                push, tries, outcome = connection.land(curl, error)
+            landed = connection.landed(wait_s, more=self._more and not self._stopped)
+            if landed:
+                # Until a connection is up there is one push on it.
                 self._failed_primes = 0 if connection.came_up else self._failed_primes + 1
+            for push, tries, outcome in landed:
                 if isinstance(outcome, Accepted) or not self._goes_again(push, tries, outcome):
                     yield push, outcome
         while (item := self._next()) is not None:
@@ -155,17 +157,15 @@ class _Run:
         room = connection.room
         if not connection.alone and not self._again:
             # Nearly always, and then nothing need be asked for each push.
-            for push in islice(self._source, room):
-                connection.add(push, 0)
-                room -= 1
-            self._more = room == 0
+            self._more = connection.add(islice(self._source, room)) == room
             return
         for _ in range(room):
             item = self._next_to_go_alone() if connection.alone else self._next()
             self._more = item is not None
             if item is None:
                 return
-            connection.add(*item)
+            push, tries = item
+            connection.add([push], tries)
 
     def _next(self) -> tuple[Push, int] | None:
         if self._again:
