@@ -224,18 +224,7 @@ class Connection:
     def _headers_of(self, push: Push) -> list[str]:
         if len(self._headers) >= _HEADERS_MAX:
             self._headers.clear()
-        headers = [
-            f"authorization: bearer {self._bearer}",
-            f"apns-topic: {self._host.topic}",
-            "apns-push-type: liveactivity",
-            f"apns-priority: {push.priority}",
-            f"apns-expiration: {push.expiration_s}",
-            "content-type: application/json",
-            # libcurl's own, which Apple doesn't ask for.
-            "accept:",
-            *([f"apns-collapse-id: {push.collapse_id}"] if push.collapse_id else []),
-        ]
-        self._headers[push[_IN_HEADERS]] = headers
+        self._headers[push[_IN_HEADERS]] = headers = self._host.headers(push, self._bearer)
         return headers
 
     def _open_socket(self, _purpose: int, address: Address) -> socket.socket | int:

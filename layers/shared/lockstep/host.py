@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lockstep.apns import Push
+
 
 @dataclass(frozen=True, slots=True)
 class Host:
@@ -26,3 +28,17 @@ class Host:
     request_timeout_s: float
     alone_timeout_s: float
     resolve: Sequence[str] = ()
+
+    def headers(self, push: Push, bearer: str) -> list[str]:
+        """Write a push's headers as libcurl takes them; "Sending notification requests to APNs"."""
+        return [
+            f"authorization: bearer {bearer}",
+            f"apns-topic: {self.topic}",
+            "apns-push-type: liveactivity",
+            f"apns-priority: {push.priority}",
+            f"apns-expiration: {push.expiration_s}",
+            "content-type: application/json",
+            # libcurl's own, which Apple doesn't ask for.
+            "accept:",
+            *([f"apns-collapse-id: {push.collapse_id}"] if push.collapse_id else []),
+        ]
