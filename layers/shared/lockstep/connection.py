@@ -107,13 +107,11 @@ class Connection:
         return not news & _CLOSED
 
     def add(self, pushes: Iterable[Push], tries: int = 0) -> int:
-        """Put pushes on their way, for as many as the connection has room; returns how many there were."""
+        """Put pushes on their way, no more than the connection has room for; return how many there were."""
         alone, count = self.alone, 0
         timeout_ms = self._alone_timeout_ms if alone else self._request_timeout_ms
-        idle, known, in_flight, waiting, start = (
-            *(self._idle, self._headers, self.in_flight, self._waiting),
-            self._multi.add_handle,
-        )
+        idle, known, in_flight = self._idle, self._headers, self.in_flight
+        wait, start = self._waiting.append, self._multi.add_handle
         for push in pushes:
             handle = idle.pop() if idle else self._new_handle()
             headers = known.get(push[_IN_HEADERS]) or self._headers_of(push)
@@ -123,7 +121,7 @@ class Connection:
                 self._first = None if self.came_up else handle
             curl = handle.curl
             in_flight[curl] = handle
-            waiting.append(handle)
+            wait(handle)
             start(curl)
             count += 1
         return count
