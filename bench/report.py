@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bench.claims import Verdict, against_bare, against_clients, against_engine, steady
+from bench.claims import Verdict, against_bare, against_clients, against_engine, flat, steady
 from bench.clients import BARE, COLD, ENGINE, READY, Client
 from bench.figures import Figure
 from bench.machine import machine
@@ -78,7 +78,7 @@ class Report:
             found += steady(
                 what, [(each.shape.phones, count(each.counted) / each.counted.pushes) for each in audiences]
             )
-        return found
+        return found + flat([(each.shape.phones, each.peak_rss_mb) for each in audiences])
 
     def _clients(self) -> list[Client]:
         return [client for client in self.race.clients if client is not READY]

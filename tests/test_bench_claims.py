@@ -5,11 +5,13 @@ import pytest
 from bench.claims import (
     BARE_MOST,
     GROWTH_MOST,
+    RSS_MOST_MB,
     WHOLE_MOST,
     Verdict,
     against_bare,
     against_clients,
     against_engine,
+    flat,
     steady,
 )
 from bench.clients import COLD, Client, Sizes
@@ -161,3 +163,10 @@ def test_messages_of_a_batch_share_its_receipt_and_its_deletion() -> None:
 
     # A million sent, a hundred thousand received and as many deleted.
     assert row[7] == f"{1.2 * 0.40:.4f}"
+
+
+def test_memory_that_grows_with_the_audience_fails_and_so_does_too_much_of_it() -> None:
+    assert [verdict.failed for verdict in flat([(1_000, 100), (10_000, 300), (100_000, 110)])] == [False, False]
+    assert [verdict.failed for verdict in flat([(1_000, 100), (100_000, 111)])] == [False, True]
+    assert [verdict.failed for verdict in flat([(1_000, RSS_MOST_MB), (100_000, RSS_MOST_MB)])] == [False, False]
+    assert [verdict.failed for verdict in flat([(1_000, RSS_MOST_MB), (100_000, RSS_MOST_MB + 1)])] == [True, False]

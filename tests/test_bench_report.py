@@ -99,6 +99,7 @@ def test_every_claim_is_judged_and_one_that_fails_is_said_to() -> None:
     assert table["whole function at 100,000 phones / engine"] == ["2.00", "at most 2.50", "holds"]
     assert table["AWS calls per push at 100,000 phones / at 1,000"] == ["1.14", "at most 1.10", "fails"]
     assert table["Python function calls per push at 100,000 phones / at 1,000"] == ["1.00", "at most 1.10", "holds"]
+    assert table["peak RSS at 100,000 phones, MB"][1:] == ["at most 256.00", "holds"]
     assert [verdict.line for verdict in report().verdicts() if verdict.failed] == [
         "AWS calls per push at 100,000 phones / at 1,000"
     ]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 import pycurl
 
 from lockstep.apns import ACCEPTED, Outcome, Push, Rejected, Unanswered
-from lockstep.curl_handle import Address, CurlHandle
+from lockstep.curl_handle import SENT_BYTES, Address, CurlHandle
 from lockstep.host import Host
 
 # Of wall clock, since a frozen container's monotonic clock stands still: a connection idle for longer may be dead.
@@ -116,7 +116,7 @@ class Connection:
             handle = idle.pop() if idle else self._new_handle()
             headers = known.get(push[_IN_HEADERS]) or self._headers_of(push)
             # What became of a push that goes alone is the least certain.
-            handle.take(push, tries, headers, timeout_ms, tell_refusal=push.once or alone)
+            handle.take(push, tries, headers, timeout_ms, tell=push.once or alone)
             if alone:
                 self._first = None if self.came_up else handle
             curl = handle.curl
@@ -136,7 +136,7 @@ class Connection:
         """
         multi = self._multi
         multi.perform()
-        self._waiting = [handle for handle in self._waiting if not handle.issued]
+        self._waiting = [handle for handle in self._waiting if not handle.curl.getinfo(SENT_BYTES)]
         self._short_of_streams = bool(self._waiting)
         self._streams_had = 0 if self._short_of_streams else max(self._streams_had, len(self.in_flight))
         landed: list[Landed] = []
@@ -172,7 +172,7 @@ class Connection:
         """Take a push off: one that went alone, or had no answer."""
         handle = self.in_flight.pop(curl)
         outcome: Outcome
-        if not handle.issued:
+        if handle in self._waiting:
             self._waiting.remove(handle)
             self._short_of_streams = bool(self._waiting)
         if error is None:

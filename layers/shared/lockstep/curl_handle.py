@@ -15,6 +15,9 @@ from lockstep.apns import ACCEPTED, Outcome, Push, Rejected, Unanswered
 # such a push counts as maybe taken: safe, and a test fails.
 _REFUSED = re.compile(rb"HTTP/2 stream \d+ refused by server")
 
+# How much of the request libcurl has sent: 0 until it has a stream. libcurl sets it back where a handle is added anew.
+SENT_BYTES = pycurl.REQUEST_SIZE
+
 # As libcurl asks for a socket: family, kind, protocol, address.
 type Address = tuple[int, int, int, tuple[str, int]]
 type OpenSocket = Callable[[int, Address], socket.socket | int]
@@ -27,7 +30,7 @@ class CurlHandle:
     Attributes:
         push: The one it carries, or carried last.
         tries: How often that one was sent before.
-        issued: Whether the request was handed to a connection at all.
+        issued: Whether libcurl said that the request was handed to a connection; it tells only where asked to.
         refused: Whether libcurl said that the server refused the stream; it tells only where asked to.
     """
 
@@ -41,7 +44,7 @@ class CurlHandle:
         self._answer: list[bytes] = []
         self._headers: list[str] | None = None
         self._timeout_ms = 0
-        self._verbose = False
+        self._tells = False
         self.curl = curl = pycurl.Curl()
         curl.setopt(pycurl.CAINFO, ca_file)
         # HTTP/2 or nothing: an HTTP/1.1 server must not get the request at all.
@@ -58,12 +61,11 @@ class CurlHandle:
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.USERAGENT, "lockstep")
         curl.setopt(pycurl.OPENSOCKETFUNCTION, open_socket)
-        curl.setopt(pycurl.PREREQFUNCTION, self._on_issue)
         curl.setopt(pycurl.DEBUGFUNCTION, self._on_text)
         curl.setopt(pycurl.WRITEFUNCTION, self._answer.append)
 
-    def take(self, push: Push, tries: int, headers: list[str], timeout_ms: int, *, tell_refusal: bool) -> None:
-        """Load the next push; options are set only where they changed."""
+    def take(self, push: Push, tries: int, headers: list[str], timeout_ms: int, *, tell: bool) -> None:
+        """Load the next push; options are set only where they changed. Where libcurl is to tell, it calls back: that costs."""
         self.push, self.tries = push, tries
         self.issued = self.refused = False
         if self._answer:
@@ -77,9 +79,10 @@ class CurlHandle:
         if timeout_ms != self._timeout_ms:
             curl.setopt(pycurl.TIMEOUT_MS, timeout_ms)
             self._timeout_ms = timeout_ms
-        if tell_refusal != self._verbose:
-            curl.setopt(pycurl.VERBOSE, tell_refusal)
-            self._verbose = tell_refusal
+        if tell != self._tells:
+            curl.setopt(pycurl.VERBOSE, tell)
+            curl.setopt(pycurl.PREREQFUNCTION, self._on_issue if tell else None)
+            self._tells = tell
 
     def answered(self) -> Outcome:
         """Read APNs' answer."""
@@ -87,8 +90,13 @@ class CurlHandle:
         return ACCEPTED if status == 200 else rejected(status, b"".join(self._answer))
 
     def unanswered(self, why: str) -> Unanswered:
-        """Say whether APNs may have taken the push that got no answer."""
-        return Unanswered(self.issued and not self.refused, why)
+        """
+        Say whether APNs may have taken the push that got no answer.
+
+        Where libcurl wasn't to tell, that is by whether it has counted anything of the request as sent.
+        """
+        issued = self.issued if self._tells else bool(self.curl.getinfo(SENT_BYTES))
+        return Unanswered(issued and not self.refused, why)
 
     def close(self) -> None:
         """Free the handle."""
