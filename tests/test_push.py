@@ -326,7 +326,7 @@ def test_logs_and_metrics_tell_the_story_and_nothing_secret(stack: Stack) -> Non
     metrics: dict[str, list[float]] = {}
     for line in logged:
         for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
-            assert directive["Namespace"] == "Lockstep"
+            assert directive["Namespace"].startswith("Lockstep/lockstep-"), "a stack's own"
             for metric in directive["Metrics"]:
                 value = line[metric["Name"]]
                 metrics.setdefault(metric["Name"], []).extend(value if isinstance(value, list) else [value])

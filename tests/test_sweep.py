@@ -151,6 +151,10 @@ def test_an_end_is_said_again_quietly_until_410_confirms_it(stack: Stack, clock:
         [],
     ]
     assert sum(one.rang for one in ana.history if one.event == "end") == 1
+    lines = [json.loads(line) for line in stack.functions["PushFunction"].log.lines if '"_aws"' in line]
+    took_ms = [value for line in lines for value in line.get("PublishToAcceptance", ())]
+    assert took_ms, "the start and the end were news"
+    assert max(took_ms) < 300_000, "what is said again is none"
 
 
 def test_what_is_said_again_has_priority_5_and_no_alert(stack: Stack, clock: time_machine.Traveller) -> None:

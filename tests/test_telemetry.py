@@ -30,6 +30,21 @@ def test_counts_are_summed_and_flushed_once(telemetry: Telemetry, capsys: pytest
     assert (line["Sent"], line["Accepted"], line["service"]) == ([3.0], [1.0], "push")
 
 
+def test_that_no_push_failed_is_told_where_there_were_pushes(
+    telemetry: Telemetry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry.accepted()
+    telemetry.push_rejected("Unregistered", failed=False)
+    telemetry.flush()
+    telemetry.unanswered()
+    telemetry.push_rejected("BadTopic", failed=True)
+    telemetry.flush()
+
+    first, second = [line for line in emitted(capsys) if "Sent" in line]
+    assert (first["Sent"], first["Failed"], "Unanswered" in first) == ([2.0], [0.0], False)
+    assert (second["Sent"], second["Failed"], second["Unanswered"]) == ([2.0], [2.0], [1.0])
+
+
 def test_rejections_are_counted_by_reason(telemetry: Telemetry, capsys: pytest.CaptureFixture[str]) -> None:
     for reason in ("Unregistered", "TooManyRequests", "Unregistered"):
         telemetry.rejected(reason)
@@ -81,6 +96,8 @@ def test_what_is_counted_has_these_names_in_cloudwatch(
             "Refused",
             "Sent",
             "Accepted",
+            "Unanswered",
+            "Failed",
             "Retried",
             "Forgotten",
             "PriorityLowered",

@@ -179,18 +179,6 @@ def test_every_queue_has_a_dead_letter_queue_of_its_own_or_is_one() -> None:
     assert set(properties("AWS::SQS::Queue")) == {*pairs, *pairs.values()}
 
 
-def test_every_dead_letter_queue_has_an_alarm() -> None:
-    watched = {
-        named(dimension["Value"])
-        for alarm in properties("AWS::CloudWatch::Alarm").values()
-        for dimension in alarm["Dimensions"]
-        if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
-        and (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
-    }
-
-    assert watched == set(dead_letter_queues().values())
-
-
 def test_queues_are_encrypted_by_a_key_that_sns_and_eventbridge_may_use() -> None:
     for queue in properties("AWS::SQS::Queue").values():
         assert queue["SqsManagedSseEnabled"] is True

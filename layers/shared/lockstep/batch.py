@@ -103,8 +103,7 @@ class Batch:
                 continue
             self._count(said, committed)
             if committed.delivery:
-                newest_ms = max(publish.version.published_at_ms for publish, _ in said)
-                work.append(Work(self._job(committed.delivery, committed.row, together[0], newest_ms), together))
+                work.append(Work(self._job(committed.delivery, committed.row, together[0]), together))
         return work
 
     def _rows(self, activities: Iterable[str]) -> dict[str, Row] | None:
@@ -159,7 +158,7 @@ class Batch:
 
     # --- the work
 
-    def _job(self, delivery: Delivery, row: Row, record: SqsRecord, published_at_ms: int | None = None) -> Job:
+    def _job(self, delivery: Delivery, row: Row, record: SqsRecord) -> Job:
         plan = self._plan(delivery, row)
         if plan.oversized:
             self._telemetry.count(Count.REFUSED)
@@ -168,7 +167,7 @@ class Batch:
             )
         if delivery.begins and plan.is_lowered:
             self._telemetry.count(Count.PRIORITY_LOWERED)
-        return self._deliverer.job(plan, correlation_id=record.message_id, published_at_ms=published_at_ms)
+        return self._deliverer.job(plan, correlation_id=record.message_id)
 
     def _deliver(
         self, work: Sequence[Work], of_slices: Sequence[tuple[Delivery, SqsRecord]], invocation: Invocation

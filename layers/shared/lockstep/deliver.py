@@ -62,10 +62,10 @@ class Deliverer:
         self._telemetry = telemetry
         self._now = now
 
-    def job(self, plan: Plan, *, correlation_id: str, published_at_ms: int | None = None) -> Job:
+    def job(self, plan: Plan, *, correlation_id: str) -> Job:
         """Make a job of a plan; the correlation id is that of the message which asked for it."""
         settlement = Settlement(plan, self._tokens, self._telemetry, correlation_id=correlation_id, now=self._now)
-        return Job(plan, settlement, published_at_ms)
+        return Job(plan, settlement)
 
     def run(self, jobs: Iterable[Job], invocation: Invocation) -> None:
         """Carry out jobs; what became of each is in its `error`. Raises only for what no message is to blame for."""
@@ -108,6 +108,7 @@ class Deliverer:
             settlement.settle_markers()
         if job.error is not None:
             raise job.error
+        self._note_acceptance(job)
         if not settlement.stopped_whole:
             again = self._channels.said_again(plan.row) if starts else []
             self._queue.send([*settlement.retries(), *again])
@@ -214,8 +215,13 @@ class Deliverer:
                 after = self._activities.record(row, sent=sent if cards else None, started=started)
                 if cards and after is not None:
                     self._follow_up(after)
-        if job.published_at_ms is not None and job.settlement.last_accepted_ms is not None:
-            self._telemetry.accepted_after(job.settlement.last_accepted_ms - job.published_at_ms)
+        self._note_acceptance(job)
+
+    def _note_acceptance(self, job: Job) -> None:
+        """Note how long news took: not what a retry, a catch-up or an end that is said again brings."""
+        accepted_ms, row = job.settlement.last_accepted_ms, job.plan.row
+        if accepted_ms is not None and job.delivery.brings_news and not row.repeats:
+            self._telemetry.accepted_after(accepted_ms - row.registers.published_at_ms)
 
     def _follow_up(self, row: Row) -> None:
         """

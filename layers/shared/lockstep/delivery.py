@@ -79,6 +79,11 @@ class Delivery:
         return self.since_ms is not None
 
     @property
+    def brings_news(self) -> bool:
+        """Whether it is, or is part of, a delivery to everyone: no catch-up, no retry, nothing that is said again."""
+        return self.phones is None and self.channels is None
+
+    @property
     def begins(self) -> bool:
         """Whether it is the first part of a delivery to everyone who shows a card."""
         return self.whole and not self.first and self.audience is not Audience.STARTS

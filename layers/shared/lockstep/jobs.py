@@ -34,7 +34,6 @@ class Job:
     One delivery under way.
 
     Attributes:
-        published_at_ms: Of the newest publish that asked for it, if one did.
         cards_done: Whether all cards of the range were read, none handed on.
         starts_done: The same of the starts.
         leased: The slice whose lease is ours, for its starts; None if none is.
@@ -46,7 +45,6 @@ class Job:
 
     plan: Plan
     settlement: Settlement
-    published_at_ms: int | None = None
     cards_done: bool = True
     starts_done: bool = True
     leased: str | None = None

@@ -1,10 +1,11 @@
 """What a row becomes when publishes reach it: pure, and the same in whatever order they come."""
 
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from enum import Enum
 
 from lockstep.publish import Publish
-from lockstep.row import ALERT_LIFE_MS, ROW_LIFE_S, Registers, Row, newest
+from lockstep.row import ALERT_LIFE_MS, ROW_LIFE_S, Register, Registers, Row
 
 
 class Effect(Enum):
@@ -18,6 +19,11 @@ class Effect(Enum):
 def merge(one: Registers, other: Registers) -> Registers:
     """Take the newer version of each register. Commutative, associative, idempotent."""
     return Registers(**{f.name: newest((getattr(one, f.name), getattr(other, f.name))) for f in fields(Registers)})
+
+
+def newest(registers: Iterable[Register | None]) -> Register | None:
+    """Pick the register of the highest version."""
+    return max((r for r in registers if r is not None), key=lambda r: r.version, default=None)
 
 
 def advance(stored: Row | None, activity: str, said: Registers, *, now_s: int) -> Row:

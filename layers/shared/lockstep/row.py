@@ -1,6 +1,5 @@
 """An activity's row: what its phones should show, and how far we have brought them there."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
 from lockstep.apns import Environment
@@ -66,6 +65,11 @@ class Registers:
     def running(self) -> bool:
         """Whether phones should show it: a start opens an activity, and so does an update without one."""
         return not self.ended and (self.start is not None or self.state is not None)
+
+    @property
+    def published_at_ms(self) -> int:
+        """When the newest of its parts was published."""
+        return max(register.version.published_at_ms for register in self.given().values())
 
     def given(self) -> dict[str, Register]:
         """Name the parts that are set."""
@@ -243,8 +247,3 @@ class Row:
 def _strings(register: Register | None, key: str) -> tuple[str, ...]:
     values = register.value.get(key) if register else None
     return tuple(v for v in values if isinstance(v, str)) if isinstance(values, list) else ()
-
-
-def newest(registers: Iterable[Register | None]) -> Register | None:
-    """Pick the register of the highest version."""
-    return max((r for r in registers if r is not None), key=lambda r: r.version, default=None)

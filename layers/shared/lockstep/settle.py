@@ -85,10 +85,10 @@ class Settlement:
         status, reason = None, ""
         if isinstance(outcome, Rejected):
             status, reason = outcome.status, outcome.reason
-            self._telemetry.count(Count.SENT)
-            self._telemetry.rejected(reason)
+            self._telemetry.push_rejected(reason, failed=True)
         else:
             reason = outcome.why
+            self._telemetry.unanswered()
         self._telemetry.log.warning(
             "broadcast",
             correlation_id=self._correlation_id,
@@ -174,15 +174,14 @@ class Settlement:
             self._tokens.remember_environment(target.row.phone, target.environment)
 
     def _rejected(self, push: Push, target: Target, outcome: Rejected) -> None:
-        self._telemetry.count(Count.SENT)
-        self._telemetry.rejected(outcome.reason)
         self._log("rejected", target, outcome.reason, outcome.status)
-        remedy = outcome.remedy
+        remedy, again = outcome.remedy, None
         if remedy is Remedy.OTHER_ENVIRONMENT and not (target.environment_said or target.elsewhere):
             again = self._plan.elsewhere(push, target, now_s=self._now())
-            if again is not None:
-                self._elsewhere.append((target_of(again).environment, again))
-                return
+        self._telemetry.push_rejected(outcome.reason, failed=again is None and remedy is not Remedy.FORGET_TOKEN)
+        if again is not None:
+            self._elsewhere.append((target_of(again).environment, again))
+            return
         if target.marker:
             self._not_taken.append(target.marker)
         if remedy in (Remedy.STOP_AND_ALARM, Remedy.NEW_PROVIDER_TOKEN):
@@ -197,13 +196,15 @@ class Settlement:
 
     def _unanswered(self, target: Target, outcome: Unanswered) -> None:
         self._log("unanswered", target, outcome.why, None)
+        stopped = target.environment in self._stopped_by and not outcome.maybe_taken
+        if not stopped:
+            self._telemetry.unanswered()
         if target.marker and outcome.maybe_taken:
             # It counts as sent: a second card is worse than none, and the phone's own report repairs a miss.
             self._settled += 1
             return
         if target.marker:
             self._not_taken.append(target.marker)
-        stopped = target.environment in self._stopped_by and not outcome.maybe_taken
         (self._stopped if stopped else self._retry)[_audience(target)][target.row.phone] = None
         self._settled += not stopped
 

@@ -17,6 +17,8 @@ class Count(StrEnum):
     REFUSED = "Refused"
     SENT = "Sent"
     ACCEPTED = "Accepted"
+    UNANSWERED = "Unanswered"
+    FAILED = "Failed"
     RETRIED = "Retried"
     FORGOTTEN = "Forgotten"
     PRIORITY_LOWERED = "PriorityLowered"
@@ -47,6 +49,16 @@ class Telemetry:
         """Count a push, or a broadcast, that APNs took."""
         self._accepted += 1
 
+    def push_rejected(self, reason: str, *, failed: bool) -> None:
+        """Count a push, or a broadcast, that APNs rejected; it failed if a phone that is there does without."""
+        self._counts[Count.SENT] += 1
+        self._counts[Count.FAILED] += failed
+        self.rejected(reason)
+
+    def unanswered(self) -> None:
+        """Count a push, or a broadcast, of which APNs said nothing."""
+        self._counts.update((Count.SENT, Count.UNANSWERED, Count.FAILED))
+
     def rejected(self, reason: str) -> None:
         """Count what APNs rejected, by its reason."""
         self._rejected[reason] += 1
@@ -65,7 +77,11 @@ class Telemetry:
     def flush(self) -> None:
         """Hand over what was counted since the last time."""
         self._counts.update({Count.SENT: self._accepted, Count.ACCEPTED: self._accepted})
-        for name, value in (+self._counts).items():
+        told = +self._counts
+        if told[Count.SENT]:
+            # Also where none did: what isn't told is no number that an alarm can reckon with.
+            told[Count.FAILED] += 0
+        for name, value in told.items():
             self._metrics.add_metric(name=name.value, unit=MetricUnit.Count, value=value)
         for reason, value in self._rejected.items():
             with single_metric(
