@@ -18,12 +18,7 @@ class Effect(Enum):
 
 def merge(one: Registers, other: Registers) -> Registers:
     """Take the newer version of each register. Commutative, associative, idempotent."""
-    return Registers(**{f.name: newest((getattr(one, f.name), getattr(other, f.name))) for f in fields(Registers)})
-
-
-def newest(registers: Iterable[Register | None]) -> Register | None:
-    """Pick the register of the highest version."""
-    return max((r for r in registers if r is not None), key=lambda r: r.version, default=None)
+    return Registers(**{f.name: _newest((getattr(one, f.name), getattr(other, f.name))) for f in fields(Registers)})
 
 
 def advance(stored: Row | None, activity: str, said: Registers, *, now_s: int) -> Row:
@@ -79,7 +74,7 @@ def _run(stored: Row | None, merged: Registers) -> int:
         reopened = merged.running and not stored.registers.running
         if not reopened and not _end_between(stored.registers, merged):
             return before
-    opening = newest((merged.start,)) or newest((merged.state, merged.end))
+    opening = _newest((merged.start,)) or _newest((merged.state, merged.end))
     return max(before + 1, opening.version.published_at_ms if opening else 0)
 
 
@@ -106,3 +101,8 @@ def _only_an_old_alert(before: Registers, after: Registers, now_s: int) -> bool:
     if alert is None or before == after or replace(after, alert=before.alert) != before:
         return False
     return now_s * 1000 - alert.version.published_at_ms > ALERT_LIFE_MS
+
+
+def _newest(registers: Iterable[Register | None]) -> Register | None:
+    """Pick the register of the highest version."""
+    return max((r for r in registers if r is not None), key=lambda r: r.version, default=None)
