@@ -7,9 +7,11 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from h2.errors import ErrorCodes
+from hyperframe.frame import GoAwayFrame
 
 from lockstep.apns import Environment
-from onebox.apns.simulator import ApnsSimulator, ReceivedPush
+from onebox.apns.simulator import ApnsSimulator, Fault, ReceivedPush
 from tests.apns_simulator_client import UPDATE, RawClient, good_headers, simulator
 
 AN_ID = "123e4567-e89b-12d3-a456-42661417400a"
@@ -178,6 +180,33 @@ def test_a_client_that_breaks_the_protocol_loses_its_connection_alone(apple: Apn
         other.read_until(lambda: other.closed)
 
     assert client.push("ab" * 40).status == 400
+
+
+def test_a_client_that_says_goodbye_gets_the_answers_that_are_under_way(
+    apple: ApnsSimulator, client: RawClient
+) -> None:
+    """Node.js says it as soon as it hears a GOAWAY, or is told to close, and waits for its streams (RFC 9113, 6.8)."""
+    token = apple.issue_token(Environment.SANDBOX)
+    apple.faults.add(Fault("latency", latency_s=0.05))
+    stream = client.open(good_headers(token), None)
+    client.flush()
+
+    client.socket.sendall(GoAwayFrame(0, last_stream_id=0, error_code=ErrorCodes.NO_ERROR).serialize())
+    client.finish(stream)
+    client.read_until(lambda: client.closed)
+
+    assert client.answers[stream].status == 200
+    assert apple.received()[0].answered
+
+
+def test_a_client_that_says_goodbye_for_an_error_is_let_go_at_once(apple: ApnsSimulator, client: RawClient) -> None:
+    stream = client.open(good_headers("ab" * 40), None)
+    client.flush()
+
+    client.socket.sendall(GoAwayFrame(0, last_stream_id=0, error_code=ErrorCodes.PROTOCOL_ERROR).serialize())
+    client.read_until(lambda: client.closed)
+
+    assert not client.is_over(stream)
 
 
 def test_what_came_from_a_client_that_is_gone_is_caught_up_with(apple: ApnsSimulator, client: RawClient) -> None:

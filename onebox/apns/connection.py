@@ -16,8 +16,9 @@ from onebox.apns.provider_tokens import Sender
 from onebox.apns.requests import Request, to_request
 from onebox.apns.wire import UNLIMITED, Wire, reset_tcp
 
-# From the last answer after a GOAWAY to the close: time for the client to close first. Closing while its frames are
-# on their way makes the kernel reset the connection, and answers that the client has not read yet would be lost.
+# From the last answer after a GOAWAY, whoever sent it, to the close: time for the client to close first. Closing while
+# its frames are on their way makes the kernel reset the connection, and answers that the client has not read yet would
+# be lost.
 _CLOSING_S = 0.1
 
 
@@ -109,6 +110,9 @@ class Connection(asyncio.Protocol):
                 self._complete(event.stream_id)
             case StreamReset():
                 self._end(event.stream_id)
+            case ConnectionTerminated(error_code=ErrorCodes.NO_ERROR):
+                self._closing = True
+                self._close_if_done()
             case ConnectionTerminated():
                 self._wire.close()
 

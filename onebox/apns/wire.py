@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import DataReceived, Event, StreamReset, WindowUpdated
+from h2.events import ConnectionTerminated, DataReceived, Event, StreamReset, WindowUpdated
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 from hyperframe.frame import Frame, GoAwayFrame, SettingsFrame
@@ -17,18 +17,27 @@ UNLIMITED = 2**31 - 1
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
+class _H2(H2Connection):
+    """h2, which a client's GOAWAY doesn't end: what is under way is still to be answered (RFC 9113, 6.8)."""
+
+    def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[Event]]:
+        said = ConnectionTerminated()
+        said.error_code, said.last_stream_id = frame.error_code, frame.last_stream_id
+        return [], [said]
+
+
 class Wire:
     """
     The frames of one connection. Nothing leaves before `flush`, except what is written past h2.
 
-    h2 ends the whole connection when a client opens too many streams, and answers nothing once it has sent a GOAWAY;
-    APNs refuses that stream, and answers the streams that its GOAWAY lets through. So GOAWAY and every SETTINGS but
-    the first are written past h2, which believes that any number of streams may be open.
+    h2 ends the whole connection when a client opens too many streams, and answers nothing once either side has sent a
+    GOAWAY; APNs refuses that stream, and answers the streams that are under way. So GOAWAY and every SETTINGS but the
+    first are written past h2, which believes that any number of streams may be open, and a client's GOAWAY is kept from it.
     """
 
     def __init__(self, transport: asyncio.Transport, streams: int) -> None:
         self._transport = transport
-        self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
+        self._h2 = _H2(H2Configuration(client_side=False, header_encoding="utf-8"))
         self._unsent: dict[int, bytes] = {}
         settings = self._h2.local_settings
         settings[SettingCodes.MAX_CONCURRENT_STREAMS] = streams
