@@ -24,7 +24,7 @@ SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/$(SAM_HOME)" PATH=
 SAM_CLI := $(SAM_QUIET) .venv/sam/bin/sam
 ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 
-.PHONY: help demo up sam-local test check format build key redrive torture mutants bench throughput bench-fanout coldstart stadium pins openapi clean
+.PHONY: help demo up sam-local test foreign check format build key redrive torture mutants bench throughput bench-fanout coldstart stadium pins openapi clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ sam-local: $(DEV) build ## Run every event and route in Lambda's runtime, and ch
 
 test: $(DEV) $(SAM) ## Run the tests, two at a time
 	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+foreign: $(DEV) ## Push to the APNs simulator with other people's clients (those of npm and PyPI, curl, h2load; a minute)
+	.venv/bin/python -m pytest tests/foreign
 
 check: $(DEV) $(SAM) ## Lint, type-check and validate
 	.venv/bin/ruff check .
