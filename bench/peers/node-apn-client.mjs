@@ -4,13 +4,16 @@ import apn from "@parse/node-apn";
 
 import { work } from "./work.mjs";
 
-export const provider = new apn.Provider({
-  token: { key: work.keyFile, keyId: work.keyId, teamId: work.teamId },
-  address: work.hostname,
-  port: work.port,
-  ca: work.caFile,
-  production: true,
-});
+export function providerOf(options = {}) {
+  return new apn.Provider({
+    token: { key: work.keyFile, keyId: work.keyId, teamId: work.teamId },
+    address: work.hostname,
+    port: work.port,
+    ca: work.caFile,
+    production: true,
+    ...options,
+  });
+}
 
 export function notificationOf(aps) {
   const notification = new apn.Notification();

@@ -1,8 +1,9 @@
 // npm's @parse/node-apn: one Provider, one session.
 
-import { notificationOf, provider } from "./node-apn-client.mjs";
+import { notificationOf, providerOf } from "./node-apn-client.mjs";
 import { payload, sendAll } from "./work.mjs";
 
+const provider = providerOf();
 const good = await sendAll(async (number, token) => {
   const { sent, failed } = await provider.send(notificationOf(payload(number)), token);
   for (const { error, status, response } of failed) console.error(`error: ${error?.message ?? `${status} ${response?.reason}`}`);

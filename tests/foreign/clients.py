@@ -80,27 +80,35 @@ def environment(work: Work) -> dict[str, str]:
     }
 
 
-class _Lines:
+class Lines:
     """A client that stays, and takes pushes line by line."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
     def tell(self, tokens: Sequence[str], aps: Mapping[str, Any], topic: str | None = None) -> None:
-        assert self._process.stdin is not None
-        pushes = [{"token": token, "aps": aps, "topic": topic} for token in tokens]
-        print(json.dumps(pushes), file=self._process.stdin, flush=True)
+        self.write([{"token": token, "aps": aps, "topic": topic} for token in tokens])
 
     def hear(self) -> list[Told]:
+        return [Told(**told) for told in self.read()]
+
+    def write(self, line: list[dict[str, Any]]) -> None:
+        """Let it do all of this at once."""
+        assert self._process.stdin is not None
+        print(json.dumps(line), file=self._process.stdin, flush=True)
+
+    def read(self) -> list[dict[str, Any]]:
+        """Wait for what became of each."""
         assert self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], STALLS_S)
         assert ready, f"no answer after {STALLS_S} s"
-        return [Told(**told) for told in json.loads(self._process.stdout.readline())]
+        told: list[dict[str, Any]] = json.loads(self._process.stdout.readline())
+        return told
 
 
 @contextmanager
-def lines(*command: str, work: Work) -> Iterator[Talk]:
-    """Run a program that takes lines of pushes. What it says beside is printed where it failed to end well."""
+def lines(*command: str, work: Work) -> Iterator[Lines]:
+    """Run a program that takes lines. What it says beside them is printed, so that pytest shows it where a test fails."""
     with (
         TemporaryFile("w+") as beside,
         subprocess.Popen(
@@ -114,12 +122,12 @@ def lines(*command: str, work: Work) -> Iterator[Talk]:
         ) as process,
     ):
         try:
-            yield _Lines(process)
+            yield Lines(process)
             process.communicate(timeout=STALLS_S)
         finally:
             process.kill()
             beside.seek(0)
-            print(beside.read())  # pytest shows it where a test fails
+            print(beside.read())
         assert process.returncode == 0
 
 
@@ -180,8 +188,13 @@ def aioapns(work: Work, *more: str) -> AbstractContextManager[Talk]:
     return lines(str(peers_python()), "-m", "tests.foreign.by_aioapns", *more, work=work)
 
 
-NODE_APN = Foreign("@parse/node-apn", npm, lambda work: lines("node", str(_HERE / "node-apn.mjs"), work=work))
-APNS2 = Foreign("apns2", npm, lambda work: lines("node", str(_HERE / "apns2.mjs"), work=work))
+def node(script: str, *more: str, work: Work) -> AbstractContextManager[Lines]:
+    """Run a program of this folder that uses a client of npm."""
+    return lines("node", str(_HERE / script), *more, work=work)
+
+
+NODE_APN = Foreign("@parse/node-apn", npm, lambda work: node("node-apn.mjs", work=work))
+APNS2 = Foreign("apns2", npm, lambda work: node("apns2.mjs", work=work))
 AIOAPNS = Foreign("aioapns", pypi, aioapns)
 CURL = Foreign("curl", lambda: needs("curl", "apt-get install curl"), _curl)
 

@@ -1,8 +1,9 @@
 // What npm's @parse/node-apn says of pushes: `sent`, or `failed` with Apple's answer or with an error of its own.
 
-import { notificationOf, provider } from "../../bench/peers/node-apn-client.mjs";
+import { notificationOf, providerOf } from "../../bench/peers/node-apn-client.mjs";
 import { converse } from "./line.mjs";
 
+const provider = providerOf();
 await converse(async ({ token, topic, aps }) => {
   const notification = notificationOf(aps);
   if (topic) notification.topic = topic;
