@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bench.peers.work import Work
-from onebox.apns.simulator import ApnsSimulator
+from lockstep.apns import Environment
+from onebox.apns.simulator import ApnsSimulator, Fault, ReceivedPush
 from tests.engine_side import taken
 from tests.foreign.clients import AIOAPNS, APNS2, CURL, NODE_APN, TAKEN, Foreign, Told
 from tests.foreign.conftest import ready
@@ -69,6 +70,27 @@ def test_the_others_wait_for_their_turn(apple: ApnsSimulator, work: Work, patien
     assert told == [TAKEN] * 4
     assert taken(apple) == dict.fromkeys(tokens, 1)
     assert {push.fault for push in apple.pushes if push.status is None} <= {"stream_limit"}
+
+
+def test_aioapns_has_two_under_way_where_there_may_be_a_thousand(apple: ApnsSimulator, work: Work) -> None:
+    """When the limit rises from 1 it counts two streams as free, and never more."""
+    ready(AIOAPNS.install)
+    under_way: list[int] = []
+
+    def receive(push: ReceivedPush) -> str:
+        under_way.append(1 + sum(not other.answered for other in apple.pushes))
+        return "applied"
+
+    tokens = [apple.issue_token(Environment.PRODUCTION, receive=receive) for _ in range(6)]
+    with AIOAPNS.talk(work) as client:
+        client.tell(phones(apple, 1), update())
+        client.hear()
+        apple.faults.add(Fault("latency", latency_s=0.3, count=6))
+        client.tell(tokens, update())
+        told = client.hear()
+
+    assert told == [TAKEN] * 6
+    assert max(under_way) == 2
 
 
 def test_h2load_counts_as_errors_what_it_sent_before_it_heard_of_the_limit(
