@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from lockstep.errors import InvalidInput
-from lockstep.json_values import Json, JsonObject, parse
+from lockstep.json_values import NESTING_MAX, Json, JsonObject, NestedTooDeep, parse
 
 PUBLISHED_AT = "published_at_ms"
 
@@ -65,7 +65,7 @@ def open_envelope(record: SqsRecord, *, now_ms: int) -> Message:
     SentTimestamp, and now: so a clock that is ahead can't shadow later states, and a copy or a redrive keeps its place.
 
     Raises:
-        InvalidInput: Not JSON, or not an object.
+        InvalidInput: Not JSON, nested too deep, or not an object.
     """
     body = _parse_object(record.body, "body")
     said: int | None = None
@@ -91,7 +91,11 @@ def open_envelope(record: SqsRecord, *, now_ms: int) -> Message:
 
 def _parse_object(text: str, name: str) -> JsonObject:
     try:
-        value = parse(text)
+        value = parse(text, nesting_max=NESTING_MAX)
+    except NestedTooDeep as error:
+        raise InvalidInput(
+            name, f"is JSON of more than {NESTING_MAX} levels, which Swift's JSONDecoder does not read"
+        ) from error
     except ValueError as error:
         raise InvalidInput(name, f"is not JSON: {type(error).__name__}") from error
     if not isinstance(value, dict):

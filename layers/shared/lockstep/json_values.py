@@ -1,10 +1,23 @@
 """JSON as a type, and the two ways in which we read and write it."""
 
 import json
+import re
+from itertools import accumulate
 from typing import cast
 
 type Json = None | bool | int | float | str | list[Json] | dict[str, Json]
 type JsonObject = dict[str, Json]
+
+# Swift's JSONDecoder, with which an iPhone reads a push, gives up at one more (swift-foundation, `JSONScanner.swift`).
+NESTING_MAX = 512
+
+# Strings, whole or broken off, and what else is no bracket. Possessive: nothing is looked at twice, whatever it is.
+_NO_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[^][{}"]++', re.DOTALL)
+_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
+
+
+class NestedTooDeep(ValueError):
+    """It is JSON, perhaps, of more levels than were asked for."""
 
 
 def compact(value: Json) -> str:
@@ -17,8 +30,19 @@ def canonical(value: Json) -> str:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"), sort_keys=True, allow_nan=False)
 
 
-def parse(text: str) -> Json:
-    """Read strict JSON; raises ValueError for everything else: NaN, text that is not Unicode, nesting too deep."""
+def parse(text: str, *, nesting_max: int | None = None) -> Json:
+    """
+    Read strict JSON.
+
+    Args:
+        nesting_max: How many levels of arrays and objects it may have. For what others wrote: how deep Python itself can go
+            depends on where it is asked, so what was read here might not be written there. None: as deep as Python goes.
+
+    Raises:
+        ValueError: It is anything else: NaN, text that is not Unicode, numbers of thousands of digits, nested too deep.
+    """
+    if nesting_max is not None and _is_deeper(text, nesting_max):
+        raise NestedTooDeep(f"nested over {nesting_max} levels")
 
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is not JSON")
@@ -27,5 +51,12 @@ def parse(text: str) -> Json:
         value = cast("Json", json.loads(text, parse_constant=refuse))
         compact(value).encode()  # half a surrogate pair parses, but could never be sent
     except RecursionError:
-        raise ValueError("nested too deep") from None
+        raise NestedTooDeep("nested too deep") from None
     return value
+
+
+def _is_deeper(text: str, levels: int) -> bool:
+    """Count levels in the text, before anything recurses into it."""
+    if text.count("[") + text.count("{") <= levels:
+        return False
+    return max(accumulate(_STEPS[bracket] for bracket in _NO_BRACKETS.sub("", text)), default=0) > levels
