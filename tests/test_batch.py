@@ -36,6 +36,18 @@ def test_a_delivery_that_is_none_is_put_aside_too(stack: Stack) -> None:
     assert "JSON" in letter["reason"]
 
 
+def test_an_alert_too_long_for_any_push_does_not_take_its_activity_with_it(stack: Stack) -> None:
+    """It would wait in the row for a state, and of 400 KB DynamoDB takes no row: each later publish would fail too."""
+    [ana] = started(stack, "ana")
+    hostile = {"activity": ORDER, "aps": {"event": "start", "alert": {"body": "x" * 420_000}}}
+
+    assert say(stack, hostile, update(minutes=3)) == []
+
+    assert minutes(ana) == 3
+    [letter] = refused(stack)
+    assert letter["reason"] == "aps.alert: is longer than the 4096 bytes of a push"
+
+
 @pytest.mark.parametrize(("receive_count", "comes_back"), [(1, True), (3, True), (4, False)])
 def test_what_fails_comes_back_soon_and_is_put_aside_at_its_fourth_receive(
     stack: Stack, receive_count: int, comes_back: bool

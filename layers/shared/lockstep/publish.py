@@ -96,7 +96,7 @@ def parse(message: Message, *, now_ms: int, guests_required: bool = False) -> Pu
             end=register(parts.end),
         ),
     )
-    _check_size(publish, parts.start)
+    _check_size(publish)
     return publish
 
 
@@ -170,15 +170,28 @@ def _priority(priority: Json) -> JsonObject:
     return {"priority": priority}
 
 
-def _check_size(publish: Publish, start: JsonObject | None) -> None:
+def _check_size(publish: Publish) -> None:
+    """
+    Refuse what no push has room for.
+
+    Parts that wait for others (an alert for a state, say) are measured by themselves: a row that held more than DynamoDB
+    takes would fail with every publish after it.
+    """
+    start, alert = publish.registers.start, publish.registers.alert
     row = Row(publish.activity, publish.registers, run=_RUN, timestamp_s=_TIMESTAMP_S)
     bodies = {
         "start": start_body(row, channel=_CHANNEL if row.storage else None) if start is not None else None,
-        "update": update_body(row, ring=start is None and publish.registers.alert is not None),
+        "update": update_body(row, ring=start is None and alert is not None),
         "end": end_body(row, ring=True) if publish.registers.end else None,
     }
-    if len(compact((start or {}).get("attributes")).encode()) > DEVICE_BODY_MAX_BYTES:
-        raise InvalidInput("aps.attributes", f"are longer than the {DEVICE_BODY_MAX_BYTES} bytes of a push")
+    waiting = {
+        "aps.attributes": start.value.get("attributes") if start else None,
+        "aps.alert": alert.value if alert else None,
+        "aps": start.value.get("aps") if start else None,
+    }
+    for name, value in waiting.items():
+        if len(compact(value).encode()) > DEVICE_BODY_MAX_BYTES:
+            raise InvalidInput(name, f"is longer than the {DEVICE_BODY_MAX_BYTES} bytes of a push")
     for event, body in bodies.items():
         if body is not None and len(body) > DEVICE_BODY_MAX_BYTES:
             raise InvalidInput(
