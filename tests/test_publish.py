@@ -72,6 +72,8 @@ def without(body: dict[str, Any], key: str) -> dict[str, Any]:
         (start(channel=True), "channel", "frequent, latest"),
         (start(channel="latest", guests=["ana"]), "channel", "guests"),
         (update(parts=3), "parts", "not a key"),
+        ({**update(), "Ana is near": 3}, "body", "not a key"),
+        ({**update(), "a1" * 32: 3}, "body", "not a key"),
         ({"activity": "order-42", "aps": {"event": "start", "alert": {"body": "x" * 4100}}}, "aps.alert", "longer"),
         ({"activity": "order-42", "aps": {"event": "start", "new": "x" * 4100}}, "aps", "longer"),
         ({"detail-type": "Order", "source": "shop", "detail": "order-42"}, "detail", "object"),

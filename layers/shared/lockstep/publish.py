@@ -16,6 +16,7 @@ from lockstep.row import Register, Registers, Row, Version
 # The system ends a Live Activity after 8 hours: whatever is older has nothing left to change.
 MAX_AGE_MS = 8 * 3600 * 1000
 USERS_MAX = 100
+_NAME_MAX = 40
 KEYS = frozenset({"activity", "aps", "to", "guests", "channel", "priority", "published_at_ms"})
 
 # Lengths of a stamp and a run in this century, for measuring a body before they are known.
@@ -60,7 +61,7 @@ def parse(message: Message, *, now_ms: int, guests_required: bool = False) -> Pu
         raise InvalidInput("activity", "must be 1 to 128 of the characters A-Z a-z 0-9 . _ : @ -")
     unknown = sorted(body.keys() - KEYS)
     if unknown:
-        raise InvalidInput(unknown[0], "is not a key that this version knows")
+        raise InvalidInput(_name(unknown[0]), "is not a key that this version knows")
     if now_ms - message.published_at_ms > MAX_AGE_MS:
         raise InvalidInput("published_at_ms", "is over 8 hours ago, which is longer than a Live Activity runs")
 
@@ -108,6 +109,11 @@ def _check_attributes(start: JsonObject | None, activity: str) -> None:
             raise InvalidInput("aps.attributes.activity", f"is set by Lockstep, to {activity}")
         if "run" in attributes:
             raise InvalidInput("aps.attributes.run", "is set by Lockstep")
+
+
+def _name(key: str) -> str:
+    """Name a key of the producer's as a field. What is too long for a name is none: it may be a token in a wrong place."""
+    return key if len(key) <= _NAME_MAX and is_id(key) else "body"
 
 
 def _to(to: Json, event: str) -> tuple[tuple[str, ...], str | None]:
