@@ -62,6 +62,7 @@ def without(body: dict[str, Any], key: str) -> dict[str, Any]:
         (start(to={"users": [7]}), "to.users", "user ids"),
         (start(to={"users": [""]}), "to.users", "user ids"),
         (start(to={"users": [f"user-{i}" for i in range(101)]}), "to.users", "100"),
+        (start(to={"users": ["7", 7]}), "to.users", "user ids"),
         (start("order-42", "ana", guests=["ben"]), "guests", "leaves out"),
         (update(priority=1), "priority", "5 or 10"),
         (update(priority=True), "priority", "5 or 10"),
@@ -156,6 +157,13 @@ def test_the_same_body_has_the_same_version_however_it_is_written() -> None:
 
     assert read(json.dumps(body, indent=2)).version == read(json.dumps(reordered)).version
     assert read(update(minutes=1)).version != read(update(minutes=2)).version
+
+
+@pytest.mark.parametrize("priority", [5, 5.0])
+def test_a_priority_is_what_it_is_worth_in_json(priority: float) -> None:
+    row = Row("order-42", read(update(priority=priority)).registers)
+
+    assert row.state_priority == 5
 
 
 def test_a_publish_never_prints_its_state() -> None:
