@@ -36,6 +36,16 @@ def test_a_delivery_that_is_none_is_put_aside_too(stack: Stack) -> None:
     assert "JSON" in letter["reason"]
 
 
+def test_a_delivery_that_is_refused_is_logged_and_counted_like_a_publish(stack: Stack) -> None:
+    say(stack, {"activity": ORDER, "audience": "everybody"}, queue="SliceQueue")
+
+    lines = [json.loads(line) for line in stack.functions["PushFunction"].log.lines]
+    [letter] = refused(stack, "SliceDeadLetterQueue")
+    assert letter["reason"].startswith("delivery: ")
+    assert [line["reason"] for line in lines if line.get("message") == "refused"] == [letter["reason"]]
+    assert sum(sum(line.get("Refused", [])) for line in lines if "_aws" in line) == 1
+
+
 def test_an_alert_too_long_for_any_push_does_not_take_its_activity_with_it(stack: Stack) -> None:
     """It would wait in the row for a state, and of 400 KB DynamoDB takes no row: each later publish would fail too."""
     [ana] = started(stack, "ana")

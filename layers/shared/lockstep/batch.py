@@ -140,7 +140,7 @@ class Batch:
         try:
             message = read_body(record.body)
         except InvalidInput as error:
-            self._returns.put_aside(record, str(error))
+            self._refuse(record, str(error))
             return
         try:
             if isinstance(message, Forgetting):
