@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lockstep.delivery import Delivery
+from lockstep.ids import phone_of
 from onebox.apns.simulator import Fault
 from onebox.stack import Stack
 from tests.messages import end, sqs, start, update
@@ -41,7 +42,7 @@ def test_a_delivery_that_is_refused_is_logged_and_counted_like_a_publish(stack: 
 
     lines = [json.loads(line) for line in stack.functions["PushFunction"].log.lines]
     [letter] = refused(stack, "SliceDeadLetterQueue")
-    assert letter["reason"].startswith("delivery: ")
+    assert letter["reason"] == "audience: must be one of all, cards, starts"
     assert [line["reason"] for line in lines if line.get("message") == "refused"] == [letter["reason"]]
     assert sum(sum(line.get("Refused", [])) for line in lines if "_aws" in line) == 1
 
@@ -56,6 +57,39 @@ def test_an_alert_too_long_for_any_push_does_not_take_its_activity_with_it(stack
     assert minutes(ana) == 3
     [letter] = refused(stack)
     assert letter["reason"] == "aps.alert: is longer than the 4096 bytes of a push"
+
+
+@pytest.mark.parametrize("phones", [["zz"], [], ["f0"]], ids=["letters", "none", "a part of a hash"])
+def test_a_delivery_to_phones_that_are_none_harms_nobody(stack: Stack, phones: list[str]) -> None:
+    """Where an audience is in slices, a phone's hash says in which; no phones are in none."""
+    [ana] = started(stack, "ana")
+    stack.functions["PushFunction"].names["activities"].grow(ORDER, 64)
+    hostile = {"v": 1, "activity": ORDER, "audience": "all", "phones": phones}
+
+    failed = invoke(stack, *(sqs(hostile, queue="DeliveryQueue"), sqs(update(minutes=3), sent_at_ms=now_ms())))
+
+    assert failed == []
+    settle(stack)
+    assert minutes(ana) == 3
+    reasons = [letter["reason"] for letter in refused(stack, "DeliveryDeadLetterQueue")]
+    assert reasons == ["phones: must be hashes of phones"] * bool(phones)
+
+
+def test_a_count_that_nothing_can_hold_is_no_count(stack: Stack) -> None:
+    """Of 4,300 digits, one more could not even be written as text: the attempt of a retry."""
+    [ana] = started(stack, "ana")
+    stack.apns.faults.add(Fault("answer", status=503, reason="ServiceUnavailable", count=None))
+    phone, attempt = phone_of(ana.hardware.device), "9" * 4300
+    hostile = f'{{"activity": "{ORDER}", "audience": "cards", "phones": ["{phone}"], "attempt": {attempt}}}'
+
+    failed = invoke(stack, *(sqs(hostile, queue="DeliveryQueue"), sqs(update(minutes=3), sent_at_ms=now_ms())))
+
+    assert failed == []
+    stack.apns.faults.clear()
+    settle(stack)
+    assert minutes(ana) == 3
+    [letter] = refused(stack, "DeliveryDeadLetterQueue")
+    assert letter["reason"] == "attempt: must be a whole number from 0, of 63 bits at most"
 
 
 @pytest.mark.parametrize(("receive_count", "comes_back"), [(1, True), (3, True), (4, False)])

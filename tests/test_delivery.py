@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lockstep.apns import Environment
 from lockstep.delivery import (
     SUBSCRIBING_MS,
     Audience,
@@ -27,7 +28,7 @@ deliveries = st.builds(
     audience=st.sampled_from(Audience),
     first=st.just("") | hashes,
     last=st.just("") | hashes,
-    phones=st.none() | st.lists(hashes, max_size=3).map(tuple),
+    phones=st.none() | st.lists(hashes, max_size=3, unique=True).map(tuple),
     from_revision=st.none() | counts,
     attempt=counts,
     hops=counts,
@@ -64,13 +65,64 @@ def test_what_a_later_release_adds_is_passed_over() -> None:
         '{"activity": "order-42", "audience": "all", "phones": "f0"}',
         '{"activity": "order-42", "audience": "all", "attempt": -1}',
         '{"activity": "order-42", "audience": "all", "attempt": "1"}',
+        '{"activity": "order-42", "audience": "all", "attempt": 1.0}',
+        '{"activity": "order-42", "audience": "all", "attempt": 9223372036854775808}',
+        '{"activity": "order/42", "audience": "all"}',
+        '{"activity": "", "audience": "all"}',
+        '{"activity": 42, "audience": "all"}',
+        '{"activity": "order-42", "audience": ["all"]}',
+        '{"activity": "order-42", "audience": "all", "first": "g"}',
+        '{"activity": "order-42", "audience": "all", "first": "0", "last": 7}',
+        '{"activity": "order-42", "audience": "all", "last": "000000000000000000000000000000000"}',
+        '{"activity": "order-42", "audience": "all", "phones": ["f0"]}',
+        '{"activity": "order-42", "audience": "all", "channels": "production"}',
+        '{"activity": "order-42", "audience": "all", "channels": ["test"]}',
         '{"forget": {}}',
         '{"forget": "ana"}',
+        '{"forget": {"owner": ""}}',
+        '{"forget": {"owner": "a\\u0000b"}}',
+        '{"forget": {"owner": "ana", "phone": "device-1"}}',
+        '{"forget": {"owner": "ana", "up_to_ms": 9223372036854775808}}',
+        "[" * 1000,
     ],
 )
 def test_what_is_no_delivery_is_refused(body: str) -> None:
     with pytest.raises(InvalidInput):
         read_body(body)
+
+
+def test_a_delivery_names_a_thousand_phones_at_most_and_each_once() -> None:
+    body = {"activity": "order-42", "audience": "cards"}
+    phones = [f"{i:032x}" for i in range(1000)]
+
+    named = read_body(json.dumps(body | {"phones": phones}))
+    twice = read_body(json.dumps(body | {"phones": phones[:2] * 2}))
+
+    assert isinstance(named, Delivery)
+    assert isinstance(twice, Delivery)
+    assert named.phones == tuple(phones)
+    assert twice.phones == tuple(phones[:2])
+    with pytest.raises(InvalidInput, match="1000 at most"):
+        read_body(json.dumps(body | {"phones": [*phones, "f" * 32]}))
+
+
+def test_a_delivery_to_channels_names_no_phone_and_each_once_whoever_wrote_it() -> None:
+    """It speaks for part of the audience alone: a delivery to everyone would be noted as done."""
+    delivery = read_body('{"activity": "order-42", "audience": "cards", "channels": ["sandbox", "sandbox"]}')
+
+    assert delivery == Delivery.on_channels("order-42", [Environment.SANDBOX])
+
+
+def test_the_reason_against_a_delivery_quotes_nothing_of_it() -> None:
+    """A publish that was sent to the wrong queue has a state in it, and what was mistyped may be a token."""
+    for name in ("activity", "audience", "first", "last", "phones", "channels", "attempt"):
+        body = json.loads(Delivery("order-42").to_body()) | {name: ["Zaphod/42"]}
+
+        with pytest.raises(InvalidInput) as refused:
+            read_body(json.dumps(body))
+
+        assert refused.value.field == name
+        assert "Zaphod" not in str(refused.value)
 
 
 def test_a_delivery_to_an_audiences_end_serves_the_whole_audience() -> None:

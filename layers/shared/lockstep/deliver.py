@@ -153,7 +153,7 @@ class Deliverer:
     def _starts(self, jobs: Iterable[Job], invocation: Invocation) -> Iterator[tuple[Environment, Push]]:
         for job in jobs:
             wanted = job.delivery.audience is not Audience.CARDS and job.cards_done and job.error is None
-            if not wanted or job.sliced or not job.plan.may_start:
+            if not wanted or job.sliced or not job.plan.may_start or job.delivery.phones == ():
                 continue
             try:
                 yield from self._starts_of(job, invocation)

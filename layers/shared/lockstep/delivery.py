@@ -7,7 +7,9 @@ from enum import StrEnum
 
 from lockstep.apns import Environment
 from lockstep.errors import InvalidInput
-from lockstep.json_values import Json, JsonObject, compact, parse
+from lockstep.ids import is_id, is_user
+from lockstep.json_values import NESTING_MAX, JsonObject, compact, parse
+from lockstep.message_fields import channels, count, end_of_range, is_phone, phones
 
 _FORMAT = 1
 _RETRY_MAX_S = 900
@@ -116,24 +118,25 @@ class Delivery:
         Raises:
             InvalidInput: Not a delivery.
         """
-        phones, channels = _listed(body, "phones"), _listed(body, "channels")
-        from_revision, revision, since_ms = body.get("from_revision"), body.get("revision"), body.get("since_ms")
-        try:
-            return Delivery(
-                activity=str(body["activity"]),
-                audience=Audience(str(body["audience"])),
-                first=str(body.get("first", "")),
-                last=str(body.get("last", "")),
-                phones=phones,
-                channels=None if channels is None else tuple(map(Environment, channels)),
-                since_ms=None if since_ms is None else _count(since_ms),
-                from_revision=None if from_revision is None else _count(from_revision),
-                revision=None if revision is None else _count(revision),
-                attempt=_count(body.get("attempt", 0)),
-                hops=_count(body.get("hops", 0)),
-            )
-        except (KeyError, ValueError) as error:
-            raise InvalidInput("delivery", f"is not one: {error}") from error
+        activity, audience = body.get("activity"), body.get("audience")
+        if not isinstance(activity, str) or not is_id(activity):
+            raise InvalidInput("activity", "must be an activity's id")
+        if audience not in tuple(Audience):
+            raise InvalidInput("audience", f"must be one of {', '.join(Audience)}")
+        environments = channels(body)
+        return Delivery(
+            activity=activity,
+            audience=Audience(audience),
+            first=end_of_range(body, "first"),
+            last=end_of_range(body, "last"),
+            phones=phones(body) if environments is None else (),
+            channels=environments,
+            since_ms=count(body, "since_ms"),
+            from_revision=count(body, "from_revision"),
+            revision=count(body, "revision"),
+            attempt=count(body, "attempt") or 0,
+            hops=count(body, "hops") or 0,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,21 +167,24 @@ class Forgetting:
     def from_json(body: JsonObject) -> "Forgetting":
         """Read the message; raises InvalidInput."""
         forget = body.get("forget")
-        if not isinstance(forget, dict) or not isinstance(forget.get("owner"), str):
+        owner = forget.get("owner") if isinstance(forget, dict) else None
+        if not isinstance(forget, dict) or not isinstance(owner, str) or not is_user(owner):
             raise InvalidInput("forget", "must name an owner")
-        phone, observed_before_ms = forget.get("phone"), forget.get("observed_before_ms")
+        phone = forget.get("phone")
+        if phone is not None and not is_phone(phone):
+            raise InvalidInput("phone", "must be the hash of a phone")
         return Forgetting(
-            owner=str(forget["owner"]),
-            phone=None if phone is None else str(phone),
-            up_to_ms=_count(forget.get("up_to_ms", 0)),
-            observed_before_ms=None if observed_before_ms is None else _count(observed_before_ms),
+            owner=owner,
+            phone=phone,
+            up_to_ms=count(forget, "up_to_ms") or 0,
+            observed_before_ms=count(forget, "observed_before_ms"),
         )
 
 
 def read_body(text: str) -> Delivery | Forgetting:
     """Read a message of the delivery queue; raises InvalidInput."""
     try:
-        body = parse(text)
+        body = parse(text, nesting_max=NESTING_MAX)
     except ValueError as error:
         raise InvalidInput("body", "is not JSON") from error
     if not isinstance(body, dict):
@@ -206,16 +212,3 @@ def waited_s(attempt: int) -> int:
 def _nominal_s(attempt: int) -> int:
     # Past some ten attempts the longest wait is reached, and no power of a stranger's number is taken.
     return min(1 << min(attempt, 10), _RETRY_MAX_S)
-
-
-def _listed(body: JsonObject, name: str) -> tuple[str, ...] | None:
-    value = body.get(name)
-    if value is not None and not isinstance(value, list):
-        raise InvalidInput(name, "must be a list")
-    return None if value is None else tuple(map(str, value))
-
-
-def _count(value: Json) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidInput("delivery", "counts must be whole numbers")
-    return value
