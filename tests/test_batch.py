@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lockstep.delivery import Delivery
 from lockstep.ids import phone_of
@@ -15,8 +16,6 @@ from tests.pushing import ORDER, hook, invoke, minutes, now_ms, pushed, refused,
 
 
 def throttle(**_: Any) -> None:
-    from botocore.exceptions import ClientError
-
     raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
 
 
@@ -90,6 +89,33 @@ def test_a_count_that_nothing_can_hold_is_no_count(stack: Stack) -> None:
     assert minutes(ana) == 3
     [letter] = refused(stack, "DeliveryDeadLetterQueue")
     assert letter["reason"] == "attempt: must be a whole number from 0, of 63 bits at most"
+
+
+@pytest.mark.parametrize("queue", ["Publish", "Delivery", "Slice"])
+def test_the_longest_message_that_a_queue_takes_has_room_for_its_reason_beside_it(stack: Stack, queue: str) -> None:
+    """With SQS a message's attributes count towards its size; moto looks at the body alone."""
+    url = stack.aws.queues[f"{queue}Queue"]
+    stack.aws.sqs.send_message(QueueUrl=url, MessageBody="x" * longest(stack, url))
+    [record] = stack.take(f"{queue}Queue")["Records"]
+
+    def refuse_what_is_longer(params: dict[str, Any], **_: Any) -> None:
+        parts = [params["MessageBody"]]
+        for name, value in params["MessageAttributes"].items():
+            parts += [name, value["DataType"], value["StringValue"]]
+        if sum(len(part.encode()) for part in parts) > longest(stack, params["QueueUrl"]):
+            raise ClientError({"Error": {"Code": "InvalidParameterValue"}}, "SendMessage")
+
+    with hook(stack, "provide-client-params.sqs.SendMessage", refuse_what_is_longer):
+        assert invoke(stack, dict(record)) == []
+
+    [letter] = refused(stack, f"{queue}DeadLetterQueue")
+    assert letter["body"] == record["body"]
+    assert "JSON" in letter["reason"]
+
+
+def longest(stack: Stack, url: str) -> int:
+    asked = stack.aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["MaximumMessageSize"])
+    return int(asked["Attributes"]["MaximumMessageSize"])
 
 
 @pytest.mark.parametrize(("receive_count", "comes_back"), [(1, True), (3, True), (4, False)])

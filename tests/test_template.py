@@ -152,6 +152,16 @@ def test_no_message_waits_for_a_batch_to_fill() -> None:
     assert all("MaximumBatchingWindowInSeconds" not in mapping for mapping in mappings)
 
 
+def test_the_longest_message_has_room_for_a_reason_when_it_is_dead_lettered() -> None:
+    """A message's attributes count towards the 1 MiB that SQS takes of it."""
+    queues = properties("AWS::SQS::Queue")
+    longest = {"reason": "🍕" * 1000, "published_at_ms": "9" * 19}
+    beside = sum(len(f"{name}String{value}".encode()) for name, value in longest.items())
+
+    for queue, dead_letters in dead_letter_queues().items():
+        assert queues[queue]["MaximumMessageSize"] + beside <= queues[dead_letters]["MaximumMessageSize"] == 1024**2
+
+
 @pytest.mark.parametrize("source", TEMPLATE.queue_sources(), ids=lambda source: source.queue)
 def test_a_message_stays_invisible_until_its_function_is_surely_dead(source: QueueSource) -> None:
     [timeout_s] = [spec.timeout_s for spec in TEMPLATE.functions if spec.logical_id == source.function]
