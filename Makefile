@@ -24,7 +24,7 @@ SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/$(SAM_HOME)" PATH=
 SAM_CLI := $(SAM_QUIET) .venv/sam/bin/sam
 ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 
-.PHONY: help demo up sam-local test foreign check format build key redrive torture mutants bench throughput bench-fanout coldstart stadium pins openapi clean
+.PHONY: help demo up sam-local test foreign check format build key redrive torture fuzz mutants bench throughput bench-fanout coldstart stadium pins openapi clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,7 @@ pins: $(DEV) ## Pin the newest versions of the dependencies
 	$(PIN) --output-file requirements/dev.txt requirements/dev.in
 	$(PIN) --output-file requirements/sam.txt requirements/sam.in
 	$(PIN) --output-file requirements/peers.txt requirements/peers.in
+	$(PIN) --output-file requirements/fuzz.txt requirements/fuzz.in
 
 # No addresses in the pins: whoever installs has an index of their own.
 PIN := CUSTOM_COMPILE_COMMAND="make pins" .venv/bin/pip-compile --quiet --upgrade --strip-extras --no-header \
@@ -84,6 +85,10 @@ redrive: $(DEV) ## Send a stack's dead letters through once more: make redrive S
 
 torture: $(DEV) ## Play the world against the promises: make torture DURATION_S=1200, or SEED=N
 	.venv/bin/python -m tests.play.torture --duration-s $(DURATION_S) $(if $(SEED),--seed $(SEED)) $(if $(PLAYS),--plays $(PLAYS))
+
+fuzz: $(DEV) ## Look for SQS messages that push can't bear, guided by coverage where atheris can be installed (DURATION_S=600)
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/fuzz.txt || echo "atheris can't be installed here"
+	@PYTHONPATH=layers/shared .venv/bin/python -m tests.fuzz --duration-s $(DURATION_S)
 
 mutants: $(DEV) ## Break the product on purpose, and see that the tests notice (five minutes)
 	.venv/bin/python -m tests.mutants

@@ -10,6 +10,7 @@ LAYER = "layers/dependencies/requirements.txt"
 DEV = "requirements/dev.txt"
 SAM = "requirements/sam.txt"
 PEERS = "requirements/peers.txt"
+FUZZ = "requirements/fuzz.txt"
 
 
 def pins(path: str) -> dict[str, str]:
@@ -37,7 +38,7 @@ def test_tests_run_with_the_versions_that_are_deployed() -> None:
     assert held.items() <= pins(DEV).items()
 
 
-@pytest.mark.parametrize("path", [LAYER, DEV, SAM, PEERS])
+@pytest.mark.parametrize("path", [LAYER, DEV, SAM, PEERS, FUZZ])
 def test_pins_say_no_address(path: str) -> None:
     assert pins(path)
     assert "://" not in (ROOT / path).read_text()
