@@ -1,5 +1,6 @@
 """The identity provider of this machine, and what API Gateway's JWT authorizer checks."""
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
 )
 
@@ -34,47 +36,66 @@ class Identity:
         self._now = now
 
     @property
-    def public_key(self) -> rsa.RSAPublicKey:
-        """What a real provider would publish as its JWKS."""
-        return self._key.public_key()
+    def keys(self) -> dict[str, rsa.RSAPublicKey]:
+        """What a real provider would publish as its JWKS: public keys by their ids."""
+        key = self._key.public_key()
+        content = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return {hashlib.sha256(content).hexdigest()[:16]: key}
 
-    def token(self, user: str, **claims: Any) -> str:
-        """Return a token of this user; claims change or add to the usual ones, None takes one away."""
+    def token(self, user: str, *, header: Mapping[str, Any] | None = None, **claims: Any) -> str:
+        """
+        Return a token of this user.
+
+        Args:
+            header: Changes or adds to the usual header, as claims do to the usual claims: None takes one away.
+        """
         now_s = int(self._now())
         usual = {"iss": ISSUER, "aud": AUDIENCE, "sub": user, "iat": now_s, "exp": now_s + LIFETIME_S}
-        wanted = {name: value for name, value in (usual | claims).items() if value is not None}
-        return jwt.encode(wanted, self._key, algorithm="RS256")
+        [key_id] = self.keys
+        said, wanted = _wanted({"kid": key_id}, header or {}), _wanted(usual, claims)
+        return jwt.encode(wanted, self._key, algorithm="RS256", headers=said)
 
 
 class JwtCheck:
-    """Decides about `Authorization` headers as the JWT authorizer of an HTTP API does."""
+    """
+    Decides about `Authorization` headers as the JWT authorizer of an HTTP API does.
+
+    What it looks at, and what not (the subject, say), stands in API Gateway's developer guide, under "Control access to
+    HTTP APIs with JWT authorizers".
+
+    Args:
+        keys: The issuer's, by their ids.
+    """
 
     def __init__(
         self,
-        public_key: rsa.RSAPublicKey,
+        keys: Mapping[str, rsa.RSAPublicKey],
         *,
         issuer: str,
         audience: Collection[str],
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._public_key = public_key
+        self._keys = keys
         self._issuer = issuer
         self._audience = frozenset(audience)
         self._now = now
 
     def claims(self, authorization: str | None) -> dict[str, str] | None:
         """Return the claims as the function gets to see them, all of them text; None refuses the request."""
-        scheme, _, rest = (authorization or "").partition(" ")
-        token = rest.strip() if scheme.lower() == "bearer" else scheme
+        said = authorization or ""
+        # The token, with or without its scheme, and nothing else.
+        token = said[len("bearer ") :].strip() if said.lower().startswith("bearer ") else said
         try:
+            # The header names one of the issuer's keys: no other key that it names, holds or leads to counts.
+            key = self._keys[jwt.get_unverified_header(token)["kid"]]
             # API Gateway's authorizer takes RSA-signed tokens only; whoever checks less than the algorithm is lost.
             claims = jwt.decode(
                 token,
-                self._public_key,
+                key,
                 algorithms=["RS256"],
                 options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )
-        except (jwt.InvalidTokenError, ValueError):
+        except (jwt.InvalidTokenError, ValueError, LookupError):
             return None
         if claims.get("iss") != self._issuer or not self._is_for_us(claims) or not self._is_of_now(claims):
             return None
@@ -98,6 +119,10 @@ class JwtCheck:
             and (not_before_s is None or not_before_s <= now_s)
             and (issued_s is None or issued_s <= now_s)
         )
+
+
+def _wanted(usual: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in {**usual, **changes}.items() if value is not None}
 
 
 def _as_text(value: Any) -> str:

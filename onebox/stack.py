@@ -121,7 +121,7 @@ class Stack:
         functions, integration = self._host(stack)
         self._hosted = functions
         checks = {
-            name: JwtCheck(self.identity.public_key, issuer=said["issuer"], audience=_listed(said["audience"]))
+            name: JwtCheck(self.identity.keys, issuer=said["issuer"], audience=_listed(said["audience"]))
             for name, said in resolved["authorizers"].items()
         }
         self.api = HttpApi(self.template.routes(), integration, checks, port=self._ports.api)

@@ -40,7 +40,7 @@ def echo(event: Any, context: Any) -> Any:
 def api(identity: Identity) -> Iterator[HttpApi]:
     spec = FunctionSpec("RegisterFunction", Path(), "register.handler", 10, 128, {})
     function = Function(spec, {}, FunctionLog("register"), region="us-east-1", make_handler=lambda _: echo)
-    check = JwtCheck(identity.public_key, issuer=ISSUER, audience=[AUDIENCE])
+    check = JwtCheck(identity.keys, issuer=ISSUER, audience=[AUDIENCE])
     api = HttpApi(ROUTES, invoking({"RegisterFunction": function}), {"Jwt": check})
     api.start()
     yield api

@@ -18,7 +18,7 @@ def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
 
 @pytest.fixture
 def check(identity: Identity) -> JwtCheck:
-    return JwtCheck(identity.public_key, issuer=ISSUER, audience=[AUDIENCE], now=lambda: NOW_S)
+    return JwtCheck(identity.keys, issuer=ISSUER, audience=[AUDIENCE], now=lambda: NOW_S)
 
 
 @pytest.mark.parametrize("prefix", ["Bearer ", "bearer ", ""])
@@ -76,19 +76,33 @@ def test_what_is_no_token_is_refused(check: JwtCheck, header: str | None) -> Non
     assert check.claims(header) is None
 
 
-def test_another_signature_is_refused(check: JwtCheck) -> None:
+def test_another_signature_is_refused(identity: Identity, check: JwtCheck) -> None:
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ana", "exp": NOW_S + 60}
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    [key_id] = identity.keys
+    named = {"kid": key_id}
 
-    assert check.claims(jwt.encode(claims, stranger, algorithm="RS256")) is None
-    assert check.claims(jwt.encode(claims, "x" * 32, algorithm="HS256")) is None
-    assert check.claims(jwt.encode(claims, "", algorithm="none")) is None
+    assert check.claims(jwt.encode(claims, stranger, algorithm="RS256", headers=named)) is None
+    assert check.claims(jwt.encode(claims, "x" * 32, algorithm="HS256", headers=named)) is None
+    assert check.claims(jwt.encode(claims, "", algorithm="none", headers=named)) is None
+
+
+@pytest.mark.parametrize("key_id", [None, "", "another"])
+def test_a_token_names_a_key_of_its_issuer_or_is_refused(
+    identity: Identity, check: JwtCheck, key_id: str | None
+) -> None:
+    assert check.claims(identity.token("ana", header={"kid": key_id})) is None
+
+
+@pytest.mark.parametrize("form", ["{} x", "x {}", "Bearer {} x", "Bearer{}", "Bearer: {}"])
+def test_there_is_nothing_beside_a_token(identity: Identity, check: JwtCheck, form: str) -> None:
+    assert check.claims(form.format(identity.token("ana"))) is None
 
 
 def test_a_token_outlives_a_restart(tmp_path: Path) -> None:
     token = Identity(tmp_path).token("ana")
 
-    again = JwtCheck(Identity(tmp_path).public_key, issuer=ISSUER, audience=[AUDIENCE])
+    again = JwtCheck(Identity(tmp_path).keys, issuer=ISSUER, audience=[AUDIENCE])
 
     assert again.claims(f"Bearer {token}") is not None
     assert (tmp_path / "identity.pem").stat().st_mode & 0o077 == 0

@@ -34,7 +34,7 @@ def ask(method: str, url: str, body: Any = None, **headers: str) -> Any:
 def test_a_token_is_one_that_the_api_accepts(tmp_path: Path) -> None:
     printed = subprocess.run(onebox("token", "ana", local=tmp_path), cwd=ROOT, capture_output=True, check=True)
 
-    check = JwtCheck(Identity(tmp_path).public_key, issuer=ISSUER, audience=[AUDIENCE])
+    check = JwtCheck(Identity(tmp_path).keys, issuer=ISSUER, audience=[AUDIENCE])
     claims = check.claims(f"Bearer {printed.stdout.decode().strip()}")
     assert claims is not None
     assert claims["sub"] == "ana"
