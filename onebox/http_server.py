@@ -2,12 +2,17 @@
 
 import threading
 from collections.abc import Callable
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from onebox.http_event import BODY_MAX, Request, Response, gateway_response
 
-# What is read at once of a body that nobody will look at.
+# What is read at once of a body that nobody will look at, and how much of one is read for the sake of its connection.
 _CHUNK = 1 << 16
+_READ_MAX = 10 * BODY_MAX
+
+# A length has no more digits than that; one of thousands is no number that Python would read.
+_DIGITS = 18
 
 # Said by the server itself.
 _OURS = ("content-length", "connection", "transfer-encoding")
@@ -51,16 +56,35 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(self._answer())
 
     def _answer(self) -> Response:
-        length = self.headers.get("content-length", "0")
-        if "transfer-encoding" in self.headers or not length.isdigit():
+        said = self.headers.get_all("content-length", ["0"])
+        if "transfer-encoding" in self.headers or len(said) > 1 or not _is_length(said[0]):
             self.close_connection = True
             return gateway_response(411, "Length Required")
-        if int(length) > BODY_MAX:
-            for read in range(0, int(length), _CHUNK):
-                self.rfile.read(min(_CHUNK, int(length) - read))
+        length = int(said[0])
+        if length > BODY_MAX:
+            self._pass_over(length)
             return gateway_response(413, "Request Entity Too Large")
-        body = self.rfile.read(int(length))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True
+            return gateway_response(400, "Bad Request")
         return self.answer(Request(self.command, self.path, self.headers.items(), body, self.client_address[0]))
+
+    def _pass_over(self, length: int) -> None:
+        """Read a body that is too long, so that the next request can follow it; one that is absurdly long is the last."""
+        self.close_connection = length > _READ_MAX
+        left = min(length, _READ_MAX)
+        while left and (read := len(self.rfile.read(min(_CHUNK, left)))):
+            left -= read
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Answer what never became a request; the standard library would answer in HTML."""
+        self.close_connection = True
+        # Whoever names no version gets an answer of ours: none of HTTP/0.9 has a status.
+        self.request_version = self.protocol_version
+        # A method that there is no name for has no route.
+        status = HTTPStatus.NOT_FOUND if code == HTTPStatus.NOT_IMPLEMENTED else HTTPStatus(code)
+        self._send(gateway_response(status, status.phrase))
 
     def _send(self, response: Response) -> None:
         self.send_response(response.status)
@@ -69,6 +93,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         if response.status != 204:
             self.send_header("content-length", str(len(response.body)))
+        if self.close_connection:
+            self.send_header("connection", "close")
         self.end_headers()
         if self.command != "HEAD" and response.status != 204:
             self.wfile.write(response.body)
@@ -78,3 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the name is the base class's
         """Say nothing."""
+
+
+def _is_length(said: str) -> bool:
+    return said.isascii() and said.isdigit() and len(said) <= _DIGITS
