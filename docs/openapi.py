@@ -17,7 +17,14 @@ from pydantic.json_schema import models_json_schema
 from lockstep.apns import Environment
 from lockstep.http import BODY_MAX_BYTES
 from lockstep.ids import ID_PATTERN
-from lockstep.models import CardRegistration, ChannelAnswer, Report, ReportAnswer, StartTokenRegistration
+from lockstep.models import (
+    MILLISECONDS_END,
+    CardRegistration,
+    ChannelAnswer,
+    Report,
+    ReportAnswer,
+    StartTokenRegistration,
+)
 
 FILE = Path(__file__).with_name("openapi.json")
 
@@ -34,7 +41,6 @@ class Operation:
         request: None where there is no body.
         answer: None where the answer is 204.
         guests: Whether an activity's guests may not include the user.
-        may_lack: Whether there may be nothing to answer with.
     """
 
     id: str
@@ -43,7 +49,6 @@ class Operation:
     answer: type[BaseModel] | None = None
     query: tuple[dict[str, Any], ...] = ()
     guests: bool = False
-    may_lack: bool = False
 
 
 REASON: dict[str, Any] = {
@@ -59,7 +64,7 @@ OBSERVED: dict[str, Any] = {
     "in": "query",
     "required": False,
     "description": "When the user signed out, by the phone's clock; what it observes later counts again. Default: now, by ours.",
-    "schema": {"type": "integer", "format": "int64", "minimum": 1},
+    "schema": {"type": "integer", "format": "int64", "minimum": 1, "maximum": MILLISECONDS_END - 1},
 }
 
 ENVIRONMENT: dict[str, Any] = {
@@ -87,7 +92,6 @@ OPERATIONS: Mapping[str, Operation] = {
         answer=ChannelAnswer,
         query=(ENVIRONMENT,),
         guests=True,
-        may_lack=True,
     ),
     "DELETE /v1/devices/{device}": Operation("signOut", "Forget all of this phone", query=(OBSERVED,)),
     "DELETE /v1/me": Operation("forgetMe", "Forget all of this user"),
@@ -104,9 +108,13 @@ REFUSALS: Mapping[int, str] = {
     400: "The body is not a JSON object.",
     401: "The request carries no valid token.",
     403: "The activity's guests don't include the user.",
-    404: "There is none.",
+    404: "There is none; or the path is no route, as where an id in it holds a slash.",
     413: f"The body is longer than {BODY_MAX_BYTES} bytes.",
     422: "A field or an id in the path is wrong.",
+    # Not by Lockstep's will, but every app meets them.
+    429: "API Gateway has too many requests at once; this one may be repeated later.",
+    500: "AWS failed Lockstep, or Lockstep did; the request may be repeated.",
+    503: "API Gateway had no answer in time; the request may be repeated.",
 }
 
 ERROR: dict[str, Any] = {
@@ -164,8 +172,7 @@ def _operation(path: str, operation: Operation) -> dict[str, Any]:
     }
     impossible = {400, 413} if operation.request is None else set()
     impossible |= set() if operation.guests else {403}
-    impossible |= set() if operation.may_lack else {404}
-    impossible |= set() if operation.request or parameters else {422}
+    impossible |= set() if operation.request or parameters else {404, 422}
     for status, description in REFUSALS.items():
         if status not in impossible:
             described["responses"][str(status)] = {"description": description, "content": _json("Error")}

@@ -1,6 +1,7 @@
 """docs/openapi.json says what the API does, in words that client generators understand."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,6 +72,31 @@ def test_all_refusals_have_one_body() -> None:
 
     assert bodies == {"#/components/schemas/Error"}
     assert set(DOCUMENT["components"]["schemas"]["Error"]["properties"]) == {"field", "message"}
+
+
+def test_what_api_gateway_may_answer_by_itself_is_in_it() -> None:
+    for key, operation in operations().items():
+        answers = set(operation["responses"])
+        assert answers >= {"401", "429", "500", "503"}
+        # An id that holds a slash makes a path that is no route.
+        assert answers.isdisjoint({"404", "422"}) if "{" not in key else answers >= {"404", "422"}
+
+
+def test_a_token_has_an_even_number_of_hex_digits() -> None:
+    schema = DOCUMENT["components"]["schemas"]["StartTokenRegistration"]["properties"]["token"]
+
+    assert (schema["minLength"], schema["maxLength"]) == (64, 512)
+    assert [bool(re.search(schema["pattern"], "aF" * 32 + more)) for more in ("", "0", "00", "0g")] == [
+        *(True, False, True, False)
+    ]
+
+
+def test_milliseconds_are_the_same_in_a_query_as_in_a_body() -> None:
+    [asked] = [
+        one["schema"] for one in operations()["DELETE /v1/devices/{device}"]["parameters"] if one["in"] == "query"
+    ]
+
+    assert asked == DOCUMENT["components"]["schemas"]["Report"]["properties"]["observed_at_ms"]
 
 
 def test_nothing_is_said_that_swifts_generator_does_not_understand() -> None:

@@ -307,6 +307,7 @@ def test_an_ended_activity_is_answered_so_that_the_app_can_end_its_card(stack: S
         ("PUT", "/v1/devices/%22", {"observed_at_ms": 1}, 422, "device"),
         ("PUT", "/v1/devices/a%0A", {"observed_at_ms": 1}, 422, "device"),
         ("DELETE", f"{CARD_PATH}%0A", None, 422, "card"),
+        ("DELETE", f"{REPORT}?observed_at_ms=253402300800000", None, 422, "observed_at_ms"),
         ("DELETE", f"{CARD_PATH}?reason=bored", None, 422, "reason"),
         ("DELETE", f"{CARD_PATH}?reason=dismissed&reason=ended", None, 422, "reason"),
         ("DELETE", "/v1/devices/a%20b", None, 422, "device"),

@@ -11,7 +11,7 @@ from lockstep.apns import Environment
 from lockstep.channels import Channel, takes_channels
 from lockstep.errors import InvalidInput
 from lockstep.ids import is_id, is_user
-from lockstep.models import ActivityAnswer, ChannelAnswer, ReportAnswer
+from lockstep.models import MILLISECONDS_END, ActivityAnswer, ChannelAnswer, ReportAnswer
 from lockstep.payload import attributes_of
 from lockstep.phones import Phone
 from lockstep.row import Row
@@ -19,8 +19,8 @@ from lockstep.row import Row
 # A report of the most cards and tokens that a phone may have is half as long.
 BODY_MAX_BYTES = 64 * 1024
 
-# Unix milliseconds have 13 digits until the year 2286; models.Milliseconds ends with the year 9999.
-_DIGITS = 16
+# More digits are no Unix milliseconds, and may be more than Python reads.
+_DIGITS_MAX = len(str(MILLISECONDS_END))
 
 
 class RequestError(InvalidInput):
@@ -88,7 +88,8 @@ def milliseconds(name: str, value: str | None) -> int | None:
     """Read Unix milliseconds of the query; None where there are none. Raises InvalidInput."""
     if not value:
         return None
-    if not (value.isascii() and value.isdigit() and len(value) < _DIGITS and int(value) > 0):
+    digits = value.isascii() and value.isdigit() and len(value) <= _DIGITS_MAX
+    if not (digits and 0 < int(value) < MILLISECONDS_END):
         raise InvalidInput(name, "must be Unix milliseconds, a whole number")
     return int(value)
 

@@ -27,9 +27,15 @@ def _even(value: str) -> str:
 
 Id = Annotated[str, AfterValidator(_id), WithJsonSchema({"type": "string", "pattern": ID_PATTERN})]
 # Apple: "don't assume a length"; Live Activity tokens of 160 digits have been seen.
-Token = Annotated[str, Field(pattern="^[0-9a-fA-F]*$", min_length=64, max_length=512), AfterValidator(_even)]
+Token = Annotated[
+    str,
+    Field(pattern="^[0-9a-fA-F]*$", min_length=64, max_length=512),
+    AfterValidator(_even),
+    WithJsonSchema({"type": "string", "pattern": "^([0-9a-fA-F]{2})*$", "minLength": 64, "maxLength": 512}),
+]
 # Unix milliseconds up to the year 9999; the models are strict, so that no text or fraction passes for one.
-Milliseconds = Annotated[int, Field(gt=0, lt=253_402_300_800_000)]
+MILLISECONDS_END = 253_402_300_800_000
+Milliseconds = Annotated[int, Field(gt=0, lt=MILLISECONDS_END)]
 
 
 class _Model(BaseModel):
