@@ -13,6 +13,7 @@ DURATION_S ?= 60
 TOKENS ?= 100000
 PHONES ?= 30156
 RUNS ?= 5
+EXAMPLES ?= 100
 
 PYTHON ?= $(shell command -v python3.13 || command -v python3)
 DEV := .venv/dev.stamp
@@ -24,7 +25,7 @@ SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/$(SAM_HOME)" PATH=
 SAM_CLI := $(SAM_QUIET) .venv/sam/bin/sam
 ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 
-.PHONY: help demo up sam-local test foreign check format build key redrive torture fuzz mutants bench throughput bench-fanout coldstart stadium pins openapi clean
+.PHONY: help demo up sam-local test foreign check format build key redrive torture hostile fuzz mutants bench throughput bench-fanout coldstart stadium pins openapi clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -89,6 +90,10 @@ torture: $(DEV) ## Play the world against the promises: make torture DURATION_S=
 fuzz: $(DEV) ## Look for SQS messages that push can't bear, guided by coverage where atheris can be installed (DURATION_S=600)
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/fuzz.txt || echo "atheris can't be installed here"
 	@PYTHONPATH=layers/shared .venv/bin/python -m tests.fuzz --duration-s $(DURATION_S)
+
+hostile: $(DEV) ## Ask the API what no app would, of another seed each time (EXAMPLES=100 per route; SEED=N to repeat; some minutes)
+	@seed=$(or $(SEED),$$RANDOM); echo "SEED=$$seed"; HOSTILE_SEED=$$seed HOSTILE_EXAMPLES=$(EXAMPLES) \
+		.venv/bin/python -m pytest tests/test_hostile_https.py tests/test_authorization.py
 
 mutants: $(DEV) ## Break the product on purpose, and see that the tests notice (five minutes)
 	.venv/bin/python -m tests.mutants
