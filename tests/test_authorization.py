@@ -47,7 +47,6 @@ MATRIX: Mapping[str, Row] = {
         elsewhere=200,
         body={
             "observed_at_ms": 2**43,
-            "follows": [],
             "start_tokens": [{"attributes_type": TYPE, "token": EVES_TOKEN}],
             "cards": [{"card": CARD, "activity": ORDER, "token": EVES_TOKEN}],
         },
