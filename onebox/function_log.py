@@ -9,13 +9,16 @@ import io
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TextIO
 
 _KEPT_LINES = 20_000
+
+# Who else hears each line of each function, with the function's name.
+LISTENERS: list[Callable[[str, str], None]] = []
 
 
 class FunctionLog:
@@ -43,7 +46,11 @@ class FunctionLog:
             if self._file is not None:
                 self._file.write(text)
             *whole, self._rest = (self._rest + text).split("\n")
-            self._lines.extend(line for line in whole if line)
+            lines = [line for line in whole if line]
+            self._lines.extend(lines)
+        for line in lines:
+            for listen in LISTENERS:
+                listen(self.name, line)
 
     def clear(self) -> None:
         """Forget what is kept; the file stays."""
@@ -68,6 +75,12 @@ class FunctionLog:
 
 
 _current: ContextVar[FunctionLog | None] = ContextVar("function_log", default=None)
+
+
+def speaking() -> str | None:
+    """Return the name of the function whose turn it is in this thread."""
+    log = _current.get()
+    return None if log is None else log.name
 
 
 class _Switch(io.TextIOBase):

@@ -14,6 +14,8 @@ from lockstep.engine import Engine  # isort: skip
 from onebox.apns.simulator import ApnsSimulator  # isort: skip
 from tests.engine_side import as_new, engine_to, simulator_in  # isort: skip
 
+# What functions call, and whether they print anything secret, is told of all tests together.
+pytest_plugins = ["tests.recording"]
 
 # Each of these takes both cores for minutes: they come first, and one after the other.
 BOTH_CORES = ("test_bench_stadium.py", "test_play.py")

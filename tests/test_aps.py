@@ -5,14 +5,14 @@ import pytest
 from lockstep.aps import parse
 from lockstep.errors import InvalidInput
 from lockstep.json_values import JsonObject
-from tests.messages import NOW_S, START_APS
+from tests.messages import DRIVER, NOW_S, START_APS
 
 
 def test_a_start_sets_start_state_and_alert() -> None:
     parts = parse(START_APS)
 
     assert parts.start == {"attributes-type": "OrderAttributes", "attributes": {"shop": "Pizzeria Uno"}, "aps": {}}
-    assert parts.state == {"content-state": {"driver": "Ana", "minutes": 30}}
+    assert parts.state == {"content-state": {"driver": DRIVER, "minutes": 30}}
     assert parts.alert == {"title": "On its way", "body": "30 minutes"}
     assert parts.end is None
 

@@ -14,7 +14,7 @@ from lockstep.merge import Effect
 from lockstep.row import STAMP_FRESH_S
 from onebox.stack import Stack
 from tests.committing import committer
-from tests.messages import end, read, start, update
+from tests.messages import DRIVER, end, read, start, update
 
 
 class Clock:
@@ -81,7 +81,7 @@ def test_writers_that_meet_all_get_through(ours: Committer, activities: Activiti
     row = activities.get("order-42", now_s=int(clock()))
     assert row is not None
     assert row.registers.state is not None
-    assert row.registers.state.value["content-state"] == {"driver": "Ana", "minutes": 11}
+    assert row.registers.state.value["content-state"] == {"driver": DRIVER, "minutes": 11}
     rows = [one.row for one in committed if one.delivery]
     assert len({one.timestamp_s for one in rows}) == len({one.revision for one in rows}), "one state, one stamp"
     assert row.sent_revision == 0

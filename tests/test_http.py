@@ -15,7 +15,7 @@ from lockstep.http import BODY_MAX_BYTES, RequestError, body, check_id, report_a
 from lockstep.merge import advance, merge
 from lockstep.phones import Phone
 from lockstep.row import Registers, Row
-from tests.messages import NOW_S, end, read, start, update
+from tests.messages import DRIVER, NOW_S, end, read, start, update
 
 
 def request(text: str | None = None, *, encoded: bool = False, claims: Any = None) -> APIGatewayProxyEventV2:
@@ -167,7 +167,7 @@ def test_an_answer_says_what_a_phone_should_show() -> None:
         "run": row.run,
         "attributes_type": "OrderAttributes",
         "attributes": {"shop": "Pizzeria Uno", "activity": "order-42", "run": row.run},
-        "content_state": {"driver": "Ana", "minutes": 30},
+        "content_state": {"driver": DRIVER, "minutes": 30},
         "timestamp": NOW_S,
         "stale_date": NOW_S + 60,
         "ended": False,

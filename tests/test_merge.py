@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lockstep.merge import Effect, advance, effect_of, merge
 from lockstep.publish import Publish
 from lockstep.row import ALERT_LIFE_MS, ROW_LIFE_S, Registers, Row
-from tests.messages import NOW_MS, NOW_S, end, read, start, update
+from tests.messages import DRIVER, NOW_MS, NOW_S, end, read, start, update
 
 
 def publish(body: dict[str, Any], at: int) -> Publish:
@@ -95,7 +95,7 @@ def test_a_start_that_arrives_after_its_update_still_starts_with_the_newest_stat
     assert row.registers.running
     assert row.users == ("ana",)
     assert row.registers.state is not None
-    assert row.registers.state.value["content-state"] == {"driver": "Ana", "minutes": 7}
+    assert row.registers.state.value["content-state"] == {"driver": DRIVER, "minutes": 7}
 
 
 @pytest.mark.parametrize("order", list(permutations(range(2))))

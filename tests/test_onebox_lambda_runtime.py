@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from onebox import function_log
 from onebox.function_log import FunctionLog
 from onebox.lambda_runtime import Function, FunctionError
 from onebox.template import FunctionSpec
@@ -76,6 +77,23 @@ def test_what_a_function_prints_goes_to_its_log_alone(spec: FunctionSpec, capsys
 
     assert greet.log.lines == ["imported", "handled 1"]
     assert capsys.readouterr().out == "ours\n"
+
+
+def test_whoever_listens_hears_each_line_of_each_function(spec: FunctionSpec) -> None:
+    heard: list[tuple[str, str, str | None]] = []
+
+    def listen(name: str, line: str) -> None:
+        heard.append((name, line, function_log.speaking()))
+
+    function_log.LISTENERS.append(listen)
+    try:
+        function(spec).invoke(1)
+    finally:
+        function_log.LISTENERS.remove(listen)
+    function(spec).invoke(2)
+
+    assert heard == [("GreetFunction", line, "GreetFunction") for line in ("imported", "handled 1")]
+    assert function_log.speaking() is None
 
 
 def test_a_container_handles_one_event_at_a_time(tmp_path: Path) -> None:

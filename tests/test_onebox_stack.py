@@ -7,7 +7,7 @@ import pytest
 from lockstep.apns import Environment
 from onebox.lock_screen import CardState, Verdict
 from onebox.stack import Stack
-from tests.messages import end, start, update
+from tests.messages import DRIVER, end, start, update
 
 ORDER = "order-42"
 
@@ -21,7 +21,7 @@ def test_a_publish_reaches_the_lock_screen(stack: Stack) -> None:
     stack.publish(update(ORDER, 7))
     stack.drain()
 
-    assert phone.shows(ORDER) == {"driver": "Ana", "minutes": 7}
+    assert phone.shows(ORDER) == {"driver": DRIVER, "minutes": 7}
     assert len(phone.starts(ORDER)) == 1
     assert {one.verdict for one in phone.history} == {Verdict.APPLIED}
 
@@ -63,7 +63,7 @@ def test_a_drain_can_hasten_what_is_delayed(stack: Stack) -> None:
     assert phone.shows(ORDER) is None
     stack.drain(hasten=True)
 
-    assert phone.shows(ORDER) == {"driver": "Ana", "minutes": 30}
+    assert phone.shows(ORDER) == {"driver": DRIVER, "minutes": 30}
 
 
 def test_a_refused_publish_lies_in_the_dead_letter_queue_with_its_reason(stack: Stack) -> None:
@@ -106,7 +106,7 @@ def test_another_container_shares_nothing_but_the_stack(stack: Stack) -> None:
     answer = other.invoke(event)
 
     assert answer == {"batchItemFailures": []}
-    assert phone.shows(ORDER) == {"driver": "Ana", "minutes": 30}
+    assert phone.shows(ORDER) == {"driver": DRIVER, "minutes": 30}
     assert stack.functions["PushFunction"].log.lines == []
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from lockstep.merge import advance, merge
 from lockstep.payload import end_body, late_dismissal_s, start_body, update_body
 from lockstep.row import Registers, Row
-from tests.messages import NOW_MS, NOW_S, end, read, start, update
+from tests.messages import DRIVER, NOW_MS, NOW_S, end, read, start, update
 
 
 def row_of(*bodies: dict[str, Any]) -> Row:
@@ -31,7 +31,7 @@ def test_a_start_has_all_that_ios_needs_and_tells_the_app_which_activity_and_run
         "event": "start",
         "attributes-type": "OrderAttributes",
         "attributes": {"shop": "Pizzeria Uno", "activity": "order-42", "run": NOW_MS},
-        "content-state": {"driver": "Ana", "minutes": 30},
+        "content-state": {"driver": DRIVER, "minutes": 30},
         "alert": {"title": "On its way", "body": "30 minutes"},
         "input-push-token": 1,
     }
@@ -55,7 +55,7 @@ def test_an_update_is_silent_unless_it_is_to_ring() -> None:
     assert aps(update_body(row, ring=False)) == {
         "timestamp": NOW_S,
         "event": "update",
-        "content-state": {"driver": "Ana", "minutes": 7},
+        "content-state": {"driver": DRIVER, "minutes": 7},
         "stale-date": NOW_S + 600,
         "relevance-score": 50,
     }
@@ -72,7 +72,7 @@ def test_an_end_leaves_the_final_state_and_the_producers_dismissal_date() -> Non
     assert aps(end_body(row, ring=False)) == {
         "timestamp": NOW_S,
         "event": "end",
-        "content-state": {"driver": "Ana", "minutes": 0},
+        "content-state": {"driver": DRIVER, "minutes": 0},
         "dismissal-date": NOW_S + 60,
     }
     assert aps(end_body(row, ring=False, dismissal_date_s=1))["dismissal-date"] == NOW_S + 60

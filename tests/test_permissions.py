@@ -1,46 +1,29 @@
-"""Roles and policies: nobody checks them on one machine, so what is missing would only show in somebody's account."""
+"""
+Roles and policies: nobody checks them on one machine, so what is missing would only show in somebody's account.
 
-import ast
+Which calls the functions make, all tests together, is held against the roles at the end of a whole run (tests/recording.py).
+"""
+
 import re
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-import botocore.session
 import pytest
 
-from onebox import ROOT
-from tests.template import TEMPLATE, TEXT, named, properties
-
-# What Lambda itself does with a function's role, where its code calls nothing.
-POLLING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
-LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
+from tests.recording import Told
+from tests.roles import Call, Site, allowed, calls_of, listed, missing, sites, statements, to_spare
+from tests.template import TEXT, named, properties
 
 
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def statements() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the statements of all policies, each with the resource that holds it."""
-    for name, role in properties("AWS::IAM::Role").items():
-        for policy in role["Policies"]:
-            for statement in policy["PolicyDocument"]["Statement"]:
-                yield name, statement
-    for name, policy in properties("AWS::SQS::QueuePolicy").items():
-        for statement in policy["PolicyDocument"]["Statement"]:
-            yield name, statement
-
-
-INDEXES = [{"Fn::Sub": f"${{{table}.Arn}}/index/*"} for table in ("TokensTable", "ActivitiesTable")]
+def all_statements() -> list[tuple[str, dict[str, Any]]]:
+    """Return the statements of all policies, each with the resource that holds it."""
+    policies = properties("AWS::SQS::QueuePolicy").items()
+    return [*statements(), *((name, one) for name, policy in policies for one in policy["PolicyDocument"]["Statement"])]
 
 
 def test_no_permission_is_for_everything() -> None:
-    for holder, statement in statements():
-        for resource in listed(statement["Resource"]):
-            assert resource != "*", holder
-            # The only names that are open at their end are a table's indexes.
-            assert "*" not in str(resource) or resource in INDEXES, holder
-        assert not any("*" in action for action in listed(statement["Action"])), holder
+    for holder, statement in all_statements():
+        assert not any("*" in str(one) for part in ("Action", "Resource") for one in listed(statement[part])), holder
 
 
 def test_every_function_has_a_role_of_its_own() -> None:
@@ -55,144 +38,120 @@ def test_every_function_has_a_role_of_its_own() -> None:
 def test_every_permission_says_what_it_is_for() -> None:
     policies = re.findall(r"^ *# (.*)\n *- Effect: Allow\n", TEXT, re.MULTILINE)
 
-    assert len(policies) == len(list(statements()))
+    assert len(policies) == len(all_statements())
 
 
-# --- what a role allows, held against what its function's code calls
-
-PACKAGE = ROOT / "layers" / "shared" / "lockstep"
-
-# Which table stands behind which class, and what the code calls the class's instance.
-TABLES = {
-    "activities": "ActivitiesTable",
-    "slices": "ActivitiesTable",
-    "made_channels": "ActivitiesTable",
-    "tokens": "TokensTable",
-    "followers": "TokensTable",
-}
-
-# The module of a class whose instance is called otherwise.
-MODULES = {"slices": "slice_items", "made_channels": "channel_items"}
-
-# Calls made for these classes by dynamodb.py, which test_dynamodb.py is about.
-HELPERS = {
-    "get_batch": "batch_get_item",
-    "read_page": "query",
-    "query_pages": "query",
-    "write_batch": "batch_write_item",
-}
+# --- calls and permissions, in the same words
 
 
-def modules_of(function: str) -> set[str]:
-    """Return the modules of the package that importing a function's file imports."""
-    found: set[str] = set()
-    paths = [ROOT / "functions" / f"{function}.py"]
-    while paths:
-        for node in ast.walk(ast.parse(paths.pop().read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "lockstep":
-                names = [alias.name for alias in node.names] if node.module == "lockstep" else [node.module or ""]
-                new = {name.removeprefix("lockstep.") for name in names} - found
-                found |= new
-                paths += [PACKAGE / f"{name}.py" for name in new]
-    return found
+@pytest.mark.parametrize(
+    ("service", "operation", "request_", "wanted"),
+    [
+        ("dynamodb", "UpdateItem", {"TableName": "lockstep-1-TokensTable-X1"}, "dynamodb:UpdateItem TokensTable"),
+        (
+            "dynamodb",
+            "Query",
+            {"TableName": "a-TokensTable-b", "IndexName": "ByOwner"},
+            "dynamodb:Query TokensTable/index/ByOwner",
+        ),
+        (
+            "dynamodb",
+            "BatchGetItem",
+            {"RequestItems": {"a-ActivitiesTable-b": {}}},
+            "dynamodb:BatchGetItem ActivitiesTable",
+        ),
+        (
+            "sqs",
+            "SendMessageBatch",
+            {"QueueUrl": "http://127.0.0.1:1/123/DeliveryDeadLetterQueue"},
+            "sqs:SendMessage DeliveryDeadLetterQueue",
+        ),
+        (
+            "secretsmanager",
+            "GetSecretValue",
+            {"SecretId": "arn:aws:secretsmanager:us-east-1:123:secret:lockstep-1-SigningKey-Ab"},
+            "secretsmanager:GetSecretValue SigningKey",
+        ),
+        (
+            "sqs",
+            "SendMessage",
+            {"QueueUrl": "https://elsewhere/123/Orders"},
+            "sqs:SendMessage https://elsewhere/123/Orders",
+        ),
+        ("dynamodb", "ListTables", {}, "dynamodb:ListTables "),
+    ],
+)
+def test_a_call_is_what_iam_would_ask_about(service: str, operation: str, request_: Any, wanted: str) -> None:
+    [call] = calls_of("F", service, operation, request_)
+
+    assert f"{call.action} {call.resource}" == wanted
 
 
-def module_of(instance: str) -> str:
-    """Return the module that knows the items behind an instance."""
-    return MODULES.get(instance, instance)
+def test_a_permission_is_read_from_the_template_in_the_same_words() -> None:
+    permissions = allowed()
+
+    assert Call("RegisterFunction", "dynamodb:Query", "TokensTable/index/ByOwner") in permissions
+    assert Call("PushFunction", "sqs:SendMessage", "SliceDeadLetterQueue") in permissions
+    assert Call("SweepFunction", "secretsmanager:GetSecretValue", "SigningKey") in permissions
+    assert not [one for one in permissions if one.function == "SweepFunction" and "Tokens" in one.resource]
 
 
-def methods_of(module: str) -> dict[str, str]:
-    """Return the code of every method in a module."""
-    tree = ast.parse((PACKAGE / f"{module}.py").read_text())
-    return {
-        method.name: ast.unparse(method)
-        for one in tree.body
-        if isinstance(one, ast.ClassDef)
-        for method in one.body
-        if isinstance(method, ast.FunctionDef)
-    }
+# --- what is wrong with roles
+
+READS, WRITES = (Call("PushFunction", f"dynamodb:{what}Item", "TokensTable") for what in ("Get", "Put"))
 
 
-def called_on(instance: str, modules: set[str]) -> set[str]:
-    """Return the methods that these modules call on a table's instance, and those that these call in turn."""
-    code = "\n".join((PACKAGE / f"{module}.py").read_text() for module in modules - set(map(module_of, TABLES)))
-    methods = methods_of(module_of(instance))
-    found: set[str] = set()
-    new = set(re.findall(rf"\b_?{instance}\.(\w+)\(", code))
-    while new:
-        found |= new
-        new = {name for method in new for name in re.findall(r"\bself\.(\w+)\(", methods[method])} - found
-    return found
+def test_a_call_that_no_permission_covers_is_missing_one() -> None:
+    assert missing({READS, WRITES}, {READS}) == {WRITES}
+    assert missing({READS}, {READS, WRITES}) == set()
+    assert missing({READS}, {READS._replace(function="SweepFunction")}) == {READS}
+    assert missing({READS}, {READS._replace(resource="TokensTable/index/ByOwner")}) == {READS}
 
 
-def action(service: str, method: str) -> str:
-    """Return the IAM action of a boto3 client's method."""
-    operations = botocore.session.get_session().get_service_model(service).operation_names
-    [operation] = [operation for operation in operations if botocore.xform_name(operation) == method]
-    # IAM knows batches of SQS by the name of the single call.
-    return f"{service}:{operation.removesuffix('Batch') if service == 'sqs' else operation}"
+def test_a_permission_that_no_call_used_is_to_spare_but_for_those_that_lambda_needs() -> None:
+    polls = Call("PushFunction", "sqs:ReceiveMessage", "PublishQueue")
+
+    assert to_spare({READS}, {READS, WRITES, polls}) == {WRITES}
+    assert to_spare({READS, WRITES}, {READS, WRITES}) == set()
 
 
-def calls_to_tables(function: str) -> set[tuple[str, str]]:
-    """Return the IAM actions behind every call to DynamoDB that a function can make, each with what it is about."""
-    calls = set()
-    for instance, table in TABLES.items():
-        methods = methods_of(module_of(instance))
-        for method in called_on(instance, modules_of(function)):
-            code = methods[method]
-            about = f"{table}/index" if "IndexName" in code else table
-            made = set(re.findall(r"_client\.(\w+)\(", code))
-            made |= {call for helper, call in HELPERS.items() if f"{helper}(" in code}
-            calls |= {(action("dynamodb", call), about) for call in made}
-    return calls
-
-
-def other_calls(function: str) -> set[str]:
-    """Return the IAM actions behind the calls to SQS and Secrets Manager that a function can make."""
-    wiring = (ROOT / "functions" / f"{function}.py").read_text()
-    tree = ast.parse((PACKAGE / "queues.py").read_text())
-    queues = "\n".join(
-        ast.unparse(one) for one in tree.body if isinstance(one, ast.ClassDef) and f"{one.name}(" in wiring
+def test_where_the_package_calls_a_client_is_found_with_the_method_that_does(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text(
+        "def page(client): return client.query()\n"
+        "class Table:\n"
+        "    def put(self):\n"
+        "        if self._client.exceptions: self._client.put_item()\n"
+        "    def none(self): return self._client.exceptions.Conflict()\n"
     )
-    actions = {action("sqs", call) for call in re.findall(r"_client\.(\w+)\(", queues)}
-    # Powertools makes that call.
-    return actions | ({"secretsmanager:GetSecretValue"} if "KeySource(" in wiring else set())
+
+    assert sites(tmp_path) == {Site("one", "page"), Site("one", "Table.put")}
+    assert Site("queues", "SourceQueue.dead_letter") in sites()
 
 
-def allowed(function: str) -> set[tuple[str, str]]:
-    """Return what a function's role allows, each action with each thing it is allowed on."""
-    return {
-        (one, resource["Fn::Sub"][2:].partition(".")[0] + "/index" if "Fn::Sub" in resource else named(resource))
-        for holder, statement in statements()
-        if holder == f"{function.capitalize()}Role"
-        for one in listed(statement["Action"])
-        for resource in listed(statement["Resource"])
-    }
+PLACE = Site("tokens", "Tokens.put")
 
 
-@pytest.mark.parametrize("function", ["register", "push", "sweep"])
-def test_a_role_allows_on_each_table_what_its_function_calls_and_nothing_else(function: str) -> None:
-    assert {one for one in allowed(function) if one[0].startswith("dynamodb:")} == calls_to_tables(function)
+def test_less_than_a_whole_run_tells_only_of_what_is_missing() -> None:
+    told = Told({WRITES: "a test"}, whole=False)
+
+    assert list(told.wrong(permissions={READS}, places={PLACE})) == [
+        "PushFunction may not dynamodb:PutItem on TokensTable: a test"
+    ]
 
 
-@pytest.mark.parametrize("function", ["register", "push", "sweep"])
-def test_a_role_allows_of_other_services_what_its_function_calls_and_nothing_else(function: str) -> None:
-    actions = {one for one, _ in allowed(function) if not one.startswith("dynamodb:")}
-    fed = any(source.function == f"{function.capitalize()}Function" for source in TEMPLATE.queue_sources())
+def test_a_whole_run_tells_of_permissions_and_of_calls_in_the_code_that_nothing_came_to() -> None:
+    told = Told({READS: "a test"})
 
-    assert actions == other_calls(function) | LOGGING | (POLLING if fed else set())
-
-
-@pytest.mark.parametrize("module", sorted(path.stem for path in PACKAGE.glob("*.py")))
-def test_only_modules_that_are_looked_at_here_call_aws(module: str) -> None:
-    calls = re.findall(r"\bclient\.\w+\(", (PACKAGE / f"{module}.py").read_text().replace("_client", "client"))
-
-    assert not calls or module in {*map(module_of, TABLES), "dynamodb", "queues"}
+    assert list(told.wrong(permissions={READS, WRITES}, places={PLACE})) == [
+        "PushFunction may dynamodb:PutItem on TokensTable, and never did",
+        "tokens.Tokens.put calls AWS, and no function came there",
+    ]
+    assert list(told.wrong(permissions={READS}, places=set())) == []
 
 
-def test_the_helpers_of_both_tables_make_the_calls_that_are_said_here() -> None:
-    code = (PACKAGE / "dynamodb.py").read_text()
+def test_what_processes_saw_adds_up_and_a_part_makes_no_whole() -> None:
+    told = Told({READS: "one"}, {PLACE}, [], 3)
 
-    called = set(re.findall(r'client\.(?:get_paginator\(")?(\w+)\W', code)) - {"get_paginator"}
-    assert called == set(HELPERS.values())
+    told.add(Told.from_text(Told({READS: "two", WRITES: "two"}, set(), ["leak"], 4, whole=False).to_text()))
+
+    assert told == Told({READS: "one", WRITES: "two"}, {PLACE}, ["leak"], 7, whole=False)

@@ -12,6 +12,7 @@ from onebox.stack import Stack
 from tests.play.outside import Outside
 from tests.play.story import play
 from tests.play.world import World, playing
+from tests.recording import Told, of_run
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,13 +32,13 @@ def begin(tmp_path_factory: pytest.TempPathFactory, outside: Outside) -> Iterato
 PLAYS = {1: 10, 2: 45}
 
 
-def test_every_promise_holds_whatever_the_world_does() -> None:
+def test_every_promise_holds_whatever_the_world_does(pytestconfig: pytest.Config, tmp_path: Path) -> None:
     """A seed that fails says which story broke what; `make torture SEED=N PLAYS=…` plays it alone."""
     command = [sys.executable, "-m", "tests.play.torture"]
     environment = {**os.environ, "PYTHONPATH": "layers/shared:functions"}
     runs = [
         subprocess.Popen(
-            [*command, "--seed", str(seed), "--plays", str(plays)],
+            [*command, "--seed", str(seed), "--plays", str(plays), "--recorded", str(tmp_path / str(seed))],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
@@ -46,6 +47,8 @@ def test_every_promise_holds_whatever_the_world_does() -> None:
         for seed, plays in PLAYS.items()
     ]
     said = [run.communicate()[0] for run in runs]
+    for seed in PLAYS:
+        of_run(pytestconfig).add(Told.from_text((tmp_path / str(seed)).read_text()))
 
     assert [run.returncode for run in runs] == [0, 0], "\n".join(said)
     assert all(f"{plays} plays" in one for plays, one in zip(PLAYS.values(), said, strict=True))

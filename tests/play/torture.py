@@ -20,6 +20,7 @@ from onebox.stack import Stack
 from tests.play.outside import Outside
 from tests.play.story import APNS_FAULTS, POINTS, Act, play, plays
 from tests.play.world import PAGES, World, playing
+from tests.recording import Recording
 
 # A seed is good for so many plays.
 _PLAYS = 10
@@ -66,7 +67,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--duration-s", type=float, default=60)
     parser.add_argument("--seed", type=int, help="play this one alone")
     parser.add_argument("--plays", type=int, default=_PLAYS, help="of each seed")
+    parser.add_argument("--recorded", type=Path, help="a file for what functions called, and secrets that they printed")
     said = parser.parse_args(arguments)
+    recording = Recording()
+    recording.begin()
     outside, events, broken, count = Outside(), Counter[str](), [], 0
     began_s, number = time.monotonic(), int(time.time()) % 1_000_000 * 1_000 if said.seed is None else said.seed
 
@@ -93,6 +97,9 @@ def main(arguments: list[str]) -> int:
             number += 1
             if said.seed is not None or time.monotonic() - began_s > said.duration_s:
                 break
+    told = recording.end()
+    if said.recorded is not None:
+        said.recorded.write_text(told.to_text())
     print(f"{count} plays in {time.monotonic() - began_s:.0f} s, seeds up to {number - 1}; broken: {broken or 'none'}")
     met = outside.met + events
     missed = [f"never met: {name}" for name in KINDS if not met[name]]
