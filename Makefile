@@ -23,6 +23,7 @@ SAM := .venv/sam.stamp
 SAM_HOME := .venv/sam/home
 SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/$(SAM_HOME)" PATH="$(CURDIR)/.venv/bin:$$PATH"
 SAM_CLI := $(SAM_QUIET) .venv/sam/bin/sam
+CHECKOV := .venv/checkov.stamp
 ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 
 .PHONY: help demo up sam-local test foreign check format build key redrive torture hostile fuzz mutants bench throughput bench-fanout coldstart stadium pins openapi clean
@@ -45,12 +46,13 @@ test: $(DEV) $(SAM) ## Run the tests, two at a time
 foreign: $(DEV) ## Push to the APNs simulator with other people's clients (those of npm and PyPI, curl, h2load; a minute)
 	.venv/bin/python -m pytest tests/foreign
 
-check: $(DEV) $(SAM) ## Lint, type-check and validate
+check: $(DEV) $(SAM) $(CHECKOV) ## Lint, type-check and validate
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/cfn-lint template.yaml
 	$(SAM_CLI) validate --lint
+	CKV_SKIP_PACKAGE_UPDATE_CHECK=true .venv/checkov/bin/checkov --config-file .checkov.yaml
 
 format: $(DEV) ## Format the code
 	.venv/bin/ruff check --fix .
@@ -71,6 +73,7 @@ pins: $(DEV) ## Pin the newest versions of the dependencies
 	$(PIN) --output-file layers/dependencies/requirements.txt requirements/layer.in
 	$(PIN) --output-file requirements/dev.txt requirements/dev.in
 	$(PIN) --output-file requirements/sam.txt requirements/sam.in
+	$(PIN) --output-file requirements/checkov.txt requirements/checkov.in
 	$(PIN) --output-file requirements/peers.txt requirements/peers.in
 	$(PIN) --output-file requirements/fuzz.txt requirements/fuzz.in
 
@@ -134,4 +137,9 @@ $(SAM): requirements/sam.txt | .venv/bin/python
 	.venv/sam/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/sam.txt
 	mkdir -p $(SAM_HOME)
 	echo '{"lastVersionCheck": 4102444800.0}' > $(SAM_HOME)/metadata.json
+	touch $@
+
+$(CHECKOV): requirements/checkov.txt | .venv/bin/python
+	.venv/bin/python -m venv .venv/checkov
+	.venv/checkov/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/checkov.txt
 	touch $@

@@ -9,6 +9,7 @@ from onebox import ROOT
 LAYER = "layers/dependencies/requirements.txt"
 DEV = "requirements/dev.txt"
 SAM = "requirements/sam.txt"
+CHECKOV = "requirements/checkov.txt"
 PEERS = "requirements/peers.txt"
 FUZZ = "requirements/fuzz.txt"
 
@@ -38,7 +39,7 @@ def test_tests_run_with_the_versions_that_are_deployed() -> None:
     assert held.items() <= pins(DEV).items()
 
 
-@pytest.mark.parametrize("path", [LAYER, DEV, SAM, PEERS, FUZZ])
+@pytest.mark.parametrize("path", [LAYER, DEV, SAM, CHECKOV, PEERS, FUZZ])
 def test_pins_say_no_address(path: str) -> None:
     assert pins(path)
     assert "://" not in (ROOT / path).read_text()
