@@ -46,13 +46,14 @@ test: $(DEV) $(SAM) ## Run the tests, two at a time
 foreign: $(DEV) ## Push to the APNs simulator with other people's clients (those of npm and PyPI, curl, h2load; a minute)
 	.venv/bin/python -m pytest tests/foreign
 
-check: $(DEV) $(SAM) $(CHECKOV) ## Lint, type-check and validate
+check: $(DEV) $(SAM) $(CHECKOV) ## Lint, type-check and validate; ask for advisories against the pins, if anybody can be asked
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/cfn-lint template.yaml
 	$(SAM_CLI) validate --lint
 	CKV_SKIP_PACKAGE_UPDATE_CHECK=true .venv/checkov/bin/checkov --config-file .checkov.yaml
+	.venv/bin/python -m ops.advisories
 
 format: $(DEV) ## Format the code
 	.venv/bin/ruff check --fix .
