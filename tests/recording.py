@@ -1,8 +1,8 @@
 """
 What all tests together tell of the functions: which calls to AWS they make, and whether they print anything secret.
 
-A plugin of pytest. Functions run in the tests' own processes (onebox), so botocore's events tell each of their calls, and
-`onebox.function_log` what they print and whose turn it is. A secret in what was printed, or in the reason of a dead letter,
+A plugin of pytest. Functions run in the tests' own processes (onebox), so botocore's events tell each call of the clients
+that they make, and `onebox.function_log` what they print. A secret in what was printed, or in the reason of a dead letter,
 fails the run, and so does a call that the function's role does not allow. What roles allow and nobody used, and calls in the
 code that no test makes, only a whole run can tell: it fails by them too, and less than a whole run says nothing of them.
 
@@ -12,8 +12,9 @@ Functions in processes of their own are not seen (bench/); those of tests/play a
 import json
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -86,6 +87,8 @@ class Recording:
     def __init__(self) -> None:
         self.secrets = Secrets()
         self._told = Told()
+        self._events: Any = None
+        self._sees: Callable[..., None] | None = None
         self._heard: list[tuple[str, str, str]] = []
 
     @property
@@ -97,9 +100,9 @@ class Recording:
         """Listen from now on: to each client that is made of boto3's own session, as those of functions are."""
         with variables(ENVIRONMENT):
             boto3.setup_default_session()
-        events: Any = boto3.DEFAULT_SESSION.events  # type: ignore[union-attr]  # it was just set up
-        events.register("provide-client-params", self._see_call)
-        events.register("after-call.secretsmanager.GetSecretValue", self._see_key)
+        self._events = boto3.DEFAULT_SESSION.events  # type: ignore[union-attr]  # it was just set up
+        self._events.register("creating-client-class", self._see_client)
+        self._events.register("after-call.secretsmanager.GetSecretValue", self._see_key)
         function_log.LISTENERS.append(self.hear)
 
     def end(self) -> Told:
@@ -121,10 +124,21 @@ class Recording:
         """Take a line that is to be searched."""
         self._heard.append((source, _test(), line))
 
-    def _see_call(self, params: Mapping[str, Any], model: Any, **_: object) -> None:
+    def _see_client(self, **_: object) -> None:
+        """
+        Have the client that is about to be made tell its calls, if a function makes it, as that function's.
+
+        A client takes over the handlers that its session has when it is made.
+        """
+        if self._sees is not None:
+            self._events.unregister("provide-client-params", self._sees)
+            self._sees = None
         function = function_log.speaking()
-        if function is None:
-            return
+        if function is not None:
+            self._sees = partial(self._see_call, function)
+            self._events.register("provide-client-params", self._sees)
+
+    def _see_call(self, function: str, params: Mapping[str, Any], model: Any, **_: object) -> None:
         for call in calls_of(function, model.service_model.service_name, model.name, params):
             self._told.calls.setdefault(call, _test())
         if (place := _place()) is not None:

@@ -132,6 +132,26 @@ def test_what_fails_comes_back_soon_and_is_put_aside_at_its_fourth_receive(
     )
 
 
+@pytest.mark.parametrize(
+    ("queue", "body"),
+    [
+        ("Publish", update()),
+        ("Delivery", Delivery(ORDER).to_body()),
+        ("Slice", Delivery(ORDER, first="8", last="8").to_body()),
+    ],
+)
+def test_what_keeps_failing_is_put_aside_beside_the_queue_that_it_came_from(
+    stack: Stack, queue: str, body: object
+) -> None:
+    with hook(stack, "before-call.dynamodb", throttle):
+        failed = [say(stack, body, queue=f"{queue}Queue", receive_count=count) for count in (3, 4)]
+
+    assert failed == [["m-0"], []]
+    letters = {name: refused(stack, f"{name}DeadLetterQueue") for name in ("Publish", "Delivery", "Slice")}
+    assert {name: len(found) for name, found in letters.items() if found} == {queue: 1}
+    assert "failed 4 times" in letters[queue][0]["reason"]
+
+
 def test_a_failing_message_is_visible_again_in_seconds_not_after_the_timeout(stack: Stack) -> None:
     changed: list[int] = []
     stack.publish(update())

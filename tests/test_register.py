@@ -365,6 +365,18 @@ def test_a_stranger_may_not_follow(stack: Stack, app: App) -> None:
     assert stored(stack, "card") == []
 
 
+def test_what_the_index_showed_too_late_is_forgotten_by_pushs_second_look(stack: Stack, app: App) -> None:
+    app.report(cards=[{"card": CARD, "activity": ORDER, "token": TOKEN}])
+    [card] = [item for item in items(stack) if "card" in item]
+
+    assert app.send("DELETE", "/v1/me") == (204, None)
+    stack.aws.dynamodb.put_item(TableName=stack.aws.tables["TokensTable"], Item=card)
+    assert stored(stack, "card") == [CARD]
+    stack.drain(hasten=True)
+
+    assert stored(stack, "card") == []
+
+
 def test_deleting_what_is_not_there_or_not_yours_is_204_and_changes_nothing(stack: Stack, app: App) -> None:
     app.report(cards=[{"card": CARD, "activity": ORDER, "token": TOKEN}])
     before = items(stack)

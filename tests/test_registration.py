@@ -1,7 +1,6 @@
 """What phones register, against moto: whose rows stand where, what is queued, what a crash leaves behind."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -588,49 +587,6 @@ def test_who_follows_a_name_is_noted_once_wherever_an_earlier_release_did(side: 
 
     [follower] = [row for row in side.tokens.of_phone(PHONE) if isinstance(row, Follower)]
     assert follower.shard == shard_of(PHONE, NAME_SHARDS) != 0
-
-
-# --- permissions
-
-
-def test_the_functions_role_allows_what_it_does_and_no_more(side: RegisterSide) -> None:
-    names = {name: logical_id for logical_id, name in side.stack.aws.tables.items()}
-    used: set[tuple[str, str]] = set()
-
-    def note(model: OperationModel, params: dict[str, Any], **_: object) -> None:
-        said = json.loads(params["body"])
-        if "QueueUrl" in said:
-            used.add(("sqs:SendMessage", "DeliveryQueue"))
-            return
-        [name] = [said["TableName"]] if "TableName" in said else said["RequestItems"]
-        used.add((f"dynamodb:{model.name}", names[name] + "/index" * ("IndexName" in said)))
-
-    side.publish(start(ORDER, "ana", "ben"))
-    for before, request, _ in REQUESTS.values():
-        before(side)
-        side.clock.advance(1)
-        with hooked(side.stack, "before-call", note):
-            request(side)
-    with hooked(side.stack, "before-call", note):
-        side.report("ben", cards=[CARD], follows=["team-42"])
-
-    assert used == set(_allowed(side.stack))
-
-
-def _allowed(stack: Stack) -> Iterator[tuple[str, str]]:
-    """Yield what register's role allows beside its log: an action, and on what."""
-    [policy] = stack.template.of_type("AWS::IAM::Role")["RegisterRole"]["Properties"]["Policies"]
-    for statement in policy["PolicyDocument"]["Statement"]:
-        match statement["Resource"]:
-            case {"Fn::GetAtt": [resource, "Arn"]}:
-                pass
-            case {"Fn::Sub": "${TokensTable.Arn}/index/*"}:
-                resource = "TokensTable/index"
-            case other:
-                raise AssertionError(other)
-        actions = statement["Action"]
-        if resource != "RegisterLogGroup":
-            yield from ((action, resource) for action in ([actions] if isinstance(actions, str) else actions))
 
 
 # --- crashes
