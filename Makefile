@@ -89,7 +89,7 @@ redrive: $(DEV) ## Send a stack's dead letters through once more: make redrive S
 	@PYTHONPATH=layers/shared .venv/bin/python -m ops.redrive --stack "$(STACK)"
 
 torture: $(DEV) ## Play the world against the promises: make torture DURATION_S=1200, or SEED=N
-	.venv/bin/python -m tests.play.torture --duration-s $(DURATION_S) $(if $(SEED),--seed $(SEED)) $(if $(PLAYS),--plays $(PLAYS))
+	@PYTHONPATH=layers/shared .venv/bin/python -m tests.play.torture --duration-s $(DURATION_S) $(if $(SEED),--seed $(SEED)) $(if $(PLAYS),--plays $(PLAYS))
 
 fuzz: $(DEV) ## Look for SQS messages that push can't bear, guided by coverage where atheris can be installed (DURATION_S=600)
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/fuzz.txt || echo "atheris can't be installed here"

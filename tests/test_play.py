@@ -28,6 +28,17 @@ def begin(tmp_path_factory: pytest.TempPathFactory, outside: Outside) -> Iterato
         yield begin
 
 
+def test_make_torture_finds_all_that_it_imports() -> None:
+    said = subprocess.run(["make", "-n", "torture"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    command = said.splitlines()[-1].replace(".venv/bin/python", sys.executable)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    ran = subprocess.run(["bash", "-c", f"{command} --help"], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "--duration-s" in ran.stdout
+
+
 # A seed for each core, and as many plays of each as two minutes take. An odd seed's audiences are in slices.
 PLAYS = {1: 10, 2: 45}
 
