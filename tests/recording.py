@@ -29,6 +29,9 @@ from tests.roles import PACKAGE, Call, Site, allowed, calls_of, missing, sites, 
 
 _FOLDER = f"{PACKAGE}{os.sep}"
 
+# So much of a line with a secret tells where it was printed.
+_EXCERPT = 500
+
 
 @dataclass(slots=True)
 class Told:
@@ -38,7 +41,7 @@ class Told:
     Attributes:
         calls: Each with a test that had it made.
         places: Where in the package calls were made.
-        leaks: A sentence for each line with a secret.
+        leaks: A sentence for each test that had secrets printed, with the first line that has one.
         lines: How many were searched.
         whole: Whether all tests were to be run.
     """
@@ -108,10 +111,12 @@ class Recording:
     def end(self) -> Told:
         """Listen no more; search all that was heard by all that is known to be secret now."""
         function_log.LISTENERS.remove(self.hear)
+        leaks: dict[str, str] = {}
         for source, test, line in self._heard:
             found = " and ".join(self.secrets.found_in(line))
             if found:
-                self._told.leaks.append(f"{source} has {found}: {test}: {line[:1000]}")
+                leaks.setdefault(f"{source} has {found}: {test}", line[:_EXCERPT])
+        self._told.leaks += [f"{what}: {line}" for what, line in leaks.items()]
         self._told.lines += len(self._heard)
         self._heard.clear()
         return self._told
@@ -153,7 +158,8 @@ class Recording:
 
 
 def _test() -> str:
-    return os.environ.get("PYTEST_CURRENT_TEST", "between tests").rpartition(" ")[0]
+    """Return the test that runs, without the part of it."""
+    return os.environ.get("PYTEST_CURRENT_TEST", "between tests (call)").rpartition(" ")[0]
 
 
 def _place() -> Site | None:
@@ -193,7 +199,7 @@ class Plugin:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if self.recording is not None:
-            files = set((self._config.rootpath / "tests").glob("test_*.py"))
+            files = set((self._config.rootpath / "tests").rglob("test_*.py"))
             named = any("::" in argument for argument in self._config.args)
             left_out = self._deselected or named or self._config.getoption("collectonly")
             self._told.whole = not left_out and files <= {item.path for item in session.items}

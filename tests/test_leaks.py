@@ -162,8 +162,11 @@ def test_a_part_of_a_run_that_prints_no_secret_passes_and_says_nothing(tmp_path:
     assert "roles" not in said
 
 
-def test_a_whole_run_in_which_functions_call_nothing_fails_by_all_that_their_roles_allow(tmp_path: Path) -> None:
-    status, said = run(tmp_path, "nothing")
+@pytest.mark.parametrize("more", [(), ("-n", "2")])
+def test_a_whole_run_in_which_functions_call_nothing_fails_by_all_that_their_roles_allow(
+    tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    status, said = run(tmp_path, "nothing", *more)
 
     assert status == 1
     assert "PushFunction may sqs:SendMessage on SliceQueue, and never did" in said
