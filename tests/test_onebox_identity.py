@@ -1,6 +1,7 @@
 """Whom the API lets in."""
 
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
@@ -52,7 +53,7 @@ def test_claims_reach_the_function_as_text(identity: Identity, check: JwtCheck) 
     ],
 )
 def test_a_token_that_is_not_for_us_or_not_of_now_is_refused(
-    identity: Identity, check: JwtCheck, claims: dict[str, object]
+    identity: Identity, check: JwtCheck, claims: dict[str, Any]
 ) -> None:
     assert check.claims(identity.token("ana", **claims)) is None
 
@@ -67,7 +68,7 @@ def test_a_token_that_is_not_for_us_or_not_of_now_is_refused(
         {"iat": None},
     ],
 )
-def test_a_token_within_its_limits_is_let_in(identity: Identity, check: JwtCheck, claims: dict[str, object]) -> None:
+def test_a_token_within_its_limits_is_let_in(identity: Identity, check: JwtCheck, claims: dict[str, Any]) -> None:
     assert check.claims(identity.token("ana", **claims)) is not None
 
 
