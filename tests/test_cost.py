@@ -41,7 +41,8 @@ def test_a_slice_of_one_page_takes_ten_calls_and_its_reads_of_phones(counted: di
     # The lease, who works on the whole, the row, five partitions of cards (one is from before it was served in slices), what
     # was sent and the lease back, the row once more; two reads of some 150 phones. The rest is the publish that is handed to
     # slices.
-    assert counted[SLICED].aws_calls <= 16 * (10 + 2) + 5
+    # Where the machine is slow a stamp grows old on the way, and is set anew.
+    assert counted[SLICED].aws_calls <= 16 * (10 + 2) + 5 + 8
 
 
 def test_a_batch_of_messages_to_a_phone_each_reads_rows_and_phones_together(counted: dict[Shape, Spent]) -> None:
