@@ -60,8 +60,7 @@ class JwtCheck:
     """
     Decides about `Authorization` headers as the JWT authorizer of an HTTP API does.
 
-    What it looks at, and what not (the subject, say), stands in API Gateway's developer guide, under "Control access to
-    HTTP APIs with JWT authorizers".
+    What that looks at stands in API Gateway's developer guide, under "Control access to HTTP APIs with JWT authorizers".
 
     Args:
         keys: The issuer's, by their ids.

@@ -176,6 +176,7 @@ STRANGERS: Mapping[str, Caller] = {
     "a key by a path": _of_header(kid="../../dev/null"),
     "a key by a query": _of_header(kid="' UNION SELECT '"),
     "a key by an empty name": _of_header(kid=""),
+    "a key by a list": _forged("RS256", b"x" * 256, kid=["a", "b"]),
     "no key named": _of_header(kid=None),
     "something critical that nobody understands": _of_header(crit=["exp"]),
     "another user's claims": _anas_claims_eves_signature,

@@ -7,6 +7,7 @@ Hostile requests over HTTPS: whatever comes, the API answers as docs/openapi.jso
 import gzip
 import json
 import os
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
@@ -19,6 +20,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from docs.openapi import document
 from lockstep.ids import phone_of
+from onebox import ROOT
 from onebox.stack import Stack
 from tests.pushing import settle
 from tests.two_users import ANA, CARD, EVE, EVES_PHONE, MATCH, ORDER, PHONE, TYPE, TwoUsers
@@ -416,6 +418,34 @@ def test_a_packed_body_is_never_unpacked(users: TwoUsers) -> None:
     for path in PUTS:
         answer = users.ask("PUT", path, bomb, headers=[JSON, ("content-encoding", "gzip")])
         assert (answer.status, answer.json["field"]) == (400, "body")
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("!", 400),
+        ("=", 400),
+        ("e30", 400),
+        ("e30=", 422),
+        ("e3\n0=", 422),
+        ("\u00e9", 400),
+        ("\0", 400),
+        (b64encode(b"\xff").decode(), 400),
+        (b64encode(gzip.compress(VALID)).decode(), 400),
+        (b64encode(b64encode(VALID)).decode(), 400),
+        ("e" * 87_384, 400),
+        ("e" * 87_388, 413),
+    ],
+)
+def test_base64_that_is_none_is_no_body(users: TwoUsers, text: str, status: int) -> None:
+    event = json.loads((ROOT / "events" / "register-report.json").read_text())
+    event |= {"rawPath": f"/v1/devices/{EVES_PHONE}", "pathParameters": {"device": EVES_PHONE}}
+    event |= {"body": text, "isBase64Encoded": True}
+    event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = EVE
+
+    answer = users.stack.functions["RegisterFunction"].invoke(event)
+
+    assert (answer["statusCode"], set(json.loads(answer["body"]))) == (status, {"field", "message"})
 
 
 # --- frames
