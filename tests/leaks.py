@@ -21,6 +21,10 @@ _NAME = re.compile(r"""["']([^"'\\]+)\\*["']\s*:""")
 _UNMISTAKABLE = 6
 
 
+# What else has names of its own in a line: EMF's directive, and Powertools' account of an error.
+_BY_THE_LOGGER = ("_aws", "stack_trace")
+
+
 class Secrets:
     """What a run of the tests came to know as secret."""
 
@@ -90,14 +94,20 @@ def _read(line: str) -> Any:
         return line
 
 
-def _texts(value: Any) -> Iterator[tuple[str, bool]]:
-    """Yield every text in a value, and whether it names something in an object."""
+def _texts(value: Any, *, ours: bool = True, line: bool = True) -> Iterator[tuple[str, bool]]:
+    """
+    Yield every text in a value, and whether it names something in an object of somebody else's.
+
+    Args:
+        ours: Whether the names in the value are the logger's, or ours.
+        line: Whether the value is the whole line.
+    """
     if isinstance(value, str):
         yield value, False
     elif isinstance(value, dict):
         for name, one in value.items():
-            yield name, True
-            yield from _texts(one)
+            yield name, not ours
+            yield from _texts(one, ours=name in _BY_THE_LOGGER if line else ours, line=False)
     elif isinstance(value, list):
         for one in value:
-            yield from _texts(one)
+            yield from _texts(one, ours=ours, line=False)

@@ -16,18 +16,20 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import CodeType, FrameType
 from typing import Any, Self
 
 import boto3
 import pytest
 
-from onebox import function_log
+from onebox import ROOT, function_log
 from onebox.aws import ENVIRONMENT
 from onebox.environment import variables
 from tests.leaks import Secrets
 from tests.roles import PACKAGE, Call, Site, allowed, calls_of, missing, sites, to_spare
 
 _FOLDER = f"{PACKAGE}{os.sep}"
+_FUNCTIONS = f"{ROOT / 'functions'}{os.sep}"
 
 # So much of a line with a secret tells where it was printed.
 _EXCERPT = 500
@@ -133,13 +135,14 @@ class Recording:
         """
         Have the client that is about to be made tell its calls, if a function makes it, as that function's.
 
-        A client takes over the handlers that its session has when it is made.
+        A client takes over the handlers that its session has when it is made. Functions of another release, which tests
+        may run too, are no affair of this one's roles.
         """
         if self._sees is not None:
             self._events.unregister("provide-client-params", self._sees)
             self._sees = None
         function = function_log.speaking()
-        if function is not None:
+        if function is not None and any(code.co_filename.startswith(_FUNCTIONS) for code in _callers()):
             self._sees = partial(self._see_call, function)
             self._events.register("provide-client-params", self._sees)
 
@@ -162,14 +165,18 @@ def _test() -> str:
     return os.environ.get("PYTEST_CURRENT_TEST", "between tests (call)").rpartition(" ")[0]
 
 
+def _callers() -> Iterator[CodeType]:
+    """Yield the code that is being run, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame.f_code
+        frame = frame.f_back
+
+
 def _place() -> Site | None:
     """Return where in the package the call that is being made stands."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None:
-        frame = frame.f_back
-        if frame.f_code.co_filename.startswith(_FOLDER):
-            return Site(Path(frame.f_code.co_filename).stem, frame.f_code.co_qualname)
-    return None
+    inside = (code for code in _callers() if code.co_filename.startswith(_FOLDER))
+    return next((Site(Path(code.co_filename).stem, code.co_qualname) for code in inside), None)
 
 
 def printed_by_functions(lines: Iterable[str]) -> Iterator[str]:

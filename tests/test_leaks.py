@@ -73,10 +73,21 @@ def test_a_secret_is_found_however_it_got_into_a_line(secrets: Secrets, kind: st
         "7 minutes, said the driver",
         {"activity": ORDER, "reason": "BadDeviceToken", "status": 400},
         "eyJhbGciOiJIUzI1NiJ9 is the head of one",
+        {"other": {"names": [1]}},
     ],
 )
 def test_what_is_no_secret_is_not_taken_for_one(secrets: Secrets, said: object) -> None:
     assert secrets.found_in(logged(said)) == []
+
+
+def test_names_that_the_logger_gives_are_not_taken_for_a_states(secrets: Secrets) -> None:
+    trace = {"type": "KeyError", "frames": [{"file": "push.py", "line": 7}]}
+    line = {"level": "ERROR", "stack_trace": trace, "_aws": {"CloudWatchMetrics": [{"Metrics": [{"Name": "Sent"}]}]}}
+    secrets.learn_states({"content-state": {"level": 1, "file": "f", "line": 1, "Name": "x", "type": "y"}})
+
+    assert secrets.found_in(json.dumps(line)) == []
+    assert secrets.found_in(json.dumps({**line, "said": {"file": "g"}})) == ["a content-state"]
+    assert secrets.found_in(json.dumps({**line, "minutes": 7, "driver": DRIVER})) == ["a content-state"]
 
 
 def test_states_are_known_from_rows_and_from_dead_letters() -> None:
