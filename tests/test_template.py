@@ -1,5 +1,6 @@
 """The template, held against the code: what AWS would refuse, or would only find out in somebody's account."""
 
+import json
 from collections.abc import Mapping
 
 import pytest
@@ -203,6 +204,24 @@ def test_topics_and_rules_of_this_account_may_publish_and_nobody_else() -> None:
     assert set(statement["Principal"]["Service"]) == {"sns.amazonaws.com", "events.amazonaws.com"}
     assert statement["Action"] == "sqs:SendMessage"
     assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+# --- what is logged
+
+
+def test_the_apis_own_log_tells_routes_and_refusals_but_no_path_and_nothing_of_the_caller() -> None:
+    [stage] = properties("AWS::ApiGatewayV2::Stage").values()
+    settings = stage["AccessLogSettings"]
+
+    assert set(json.loads(settings["Format"]).values()) == {
+        "$context.requestId",
+        "$context.routeKey",
+        "$context.status",
+        "$context.authorizer.error",
+        "$context.error.message",
+        "$context.integrationErrorMessage",
+    }
+    assert properties("AWS::Logs::LogGroup")[named(settings["DestinationArn"])]["RetentionInDays"] == 30
 
 
 # --- what is kept
