@@ -15,8 +15,10 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from bench.quick_moto import quick_moto
 from onebox.stack import Stack
+
+# The stack brings moto, and puts the functions' package on the path.
+from bench.quick_moto import quick_moto  # isort: skip
 from tests.play.outside import Outside
 from tests.play.story import APNS_FAULTS, POINTS, Act, play, plays
 from tests.play.world import PAGES, World, playing
