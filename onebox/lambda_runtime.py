@@ -118,6 +118,19 @@ class Function:
             self._handler = None
             self.environment |= variables
 
+    def deploy(
+        self,
+        spec: FunctionSpec,
+        environment: Mapping[str, str | None],
+        make_handler: Callable[[FunctionSpec], Handler] | None = None,
+    ) -> None:
+        """Let other code take over, in an environment of its own: the next event meets a container of it."""
+        with self._turn:
+            self.spec = spec
+            self.environment = dict(environment)
+            self._make_handler = make_handler or import_handler
+            self._handler = None
+
     @property
     def names(self) -> Mapping[str, Any]:
         """What the handler's module calls its own: its clients, for tests that let them meet a fault."""

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,19 @@ def test_every_invocation_has_an_id_of_its_own(spec: FunctionSpec) -> None:
     greet = function(spec)
 
     assert greet.invoke({})["id"] != greet.invoke({})["id"]
+
+
+def test_a_deploy_brings_other_code_and_an_environment_of_its_own(spec: FunctionSpec, tmp_path: Path) -> None:
+    greet = function(spec, GREETING="hello")
+    assert greet.invoke({})["greeting"] == "hello"
+    (tmp_path / "part_for_test.py").write_text(MODULE.replace('"GREETING"', '"FAREWELL"'))
+
+    greet.deploy(replace(spec, handler="part_for_test.handler", timeout_s=3), {"FAREWELL": "ciao"})
+
+    answer = greet.invoke({})
+    assert answer["greeting"] == "ciao"
+    assert 2_000 < answer["left_ms"] <= 3_000
+    assert greet.environment == {"FAREWELL": "ciao"}
 
 
 def test_a_failure_is_told_with_its_traceback_in_the_log(spec: FunctionSpec) -> None:

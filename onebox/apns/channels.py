@@ -48,12 +48,12 @@ class Channels:
         self._lock = threading.RLock()
         self._channels: dict[tuple[Environment, str], LiveChannel] = {}
 
-    def create(self, environment: Environment, storage_policy: int) -> str | None:
-        """Make a channel; None where there are as many as there may be. Its id never comes back."""
+    def create(self, environment: Environment, storage_policy: int, channel: str | None = None) -> str | None:
+        """Make a channel, or one that stands in data of another day; None where there are as many as there may be."""
         with self._lock:
             if len(self.every(environment)) >= self.limit:
                 return None
-            made = base64.b64encode(secrets.token_bytes(16)).decode()
+            made = channel or base64.b64encode(secrets.token_bytes(16)).decode()
             self._channels[environment, made] = LiveChannel(environment, made, storage_policy, int(self._now() * 1000))
             return made
 

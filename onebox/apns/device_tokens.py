@@ -39,9 +39,16 @@ class DeviceTokens:
         self._lock = threading.Lock()
         self._tokens: dict[str, DeviceToken] = {}
 
-    def issue(self, environment: Environment, kind: TokenKind, receive: Receive | None, hex_chars: int) -> str:
-        """Make a live token of even length."""
-        token = secrets.token_hex(hex_chars // 2)
+    def issue(
+        self,
+        environment: Environment,
+        kind: TokenKind,
+        receive: Receive | None,
+        hex_chars: int,
+        token: str | None = None,
+    ) -> str:
+        """Make a live token of even length, or let this one live."""
+        token = token or secrets.token_hex(hex_chars // 2)
         with self._lock:
             self._tokens[token] = DeviceToken(token, environment, kind, receive)
         return token

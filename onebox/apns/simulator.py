@@ -148,9 +148,16 @@ class ApnsSimulator:
         receive: Receive | None = None,
         hex_chars: int = 160,
         kind: TokenKind = "liveactivity",
+        token: str | None = None,
     ) -> str:
-        """Make a live token. `receive` gets each push that is taken for it, and returns the phone's verdict."""
-        return self._tokens.issue(environment, kind, receive, hex_chars)
+        """
+        Make a live token.
+
+        Args:
+            receive: Gets each push that is taken for it, and returns the phone's verdict.
+            token: The one to be made, where it stands in data of another day.
+        """
+        return self._tokens.issue(environment, kind, receive, hex_chars, token)
 
     def kill_token(
         self,
