@@ -24,7 +24,8 @@ def outside() -> Outside:
 
 @pytest.fixture(scope="module")
 def begin(tmp_path_factory: pytest.TempPathFactory, outside: Outside) -> Iterator[Callable[[], World]]:
-    with Stack(tmp_path_factory.mktemp("play"), polling=False) as stack, playing(stack, outside) as begin:
+    folder = tmp_path_factory.mktemp("play")
+    with Stack(folder, polling=False) as stack, playing(stack, outside, folder / "previous") as begin:
         yield begin
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.play.world import ACTIVITIES, PAGES, STRANGER, TEAM, USERS, World
+from tests.play.world import ACTIVITIES, CONTAINERS, PAGES, STRANGER, TEAM, USERS, World
+from tests.previous.release import Release
 
 APNS_FAULTS = (
     "429 TooManyRequests",
@@ -117,7 +118,10 @@ ACTS: dict[str, tuple[Callable[..., object], tuple[st.SearchStrategy[Any], ...]]
     "network": (_network, (_phone, st.booleans())),
     "change user": (_change_user, (_phone, st.sampled_from([*USERS, STRANGER]))),
     "follow": (_follow, (_phone, st.booleans())),
-    "deploy": (lambda world, page_phones: world.deploy(page_phones), (st.sampled_from(PAGES),)),
+    "deploy": (
+        lambda world, *how: world.roll(*how),
+        (st.sampled_from(CONTAINERS), st.sampled_from(Release), st.sampled_from(PAGES)),
+    ),
     "sign out": (_change_user, (_phone, st.none())),
     "apple": (
         lambda world, *how: world.apple(*how),
@@ -139,25 +143,41 @@ ACTS: dict[str, tuple[Callable[..., object], tuple[st.SearchStrategy[Any], ...]]
 }
 
 # What matters most is drawn most.
-_OFTEN = ("start", "update", "burst", "turn", "turn twice", "advance", "apple", "crash", "crash on")
+_OFTEN = (
+    "start",
+    "update",
+    "burst",
+    "turn",
+    "turn twice",
+    "advance",
+    "apple",
+    "crash",
+    "crash on",
+    "deploy",
+    "two at once",
+)
 
 acts: st.SearchStrategy[Act] = st.sampled_from([*ACTS, *_OFTEN]).flatmap(
     lambda name: st.tuples(st.just(name), st.tuples(*ACTS[name][1]))
 )
 
-# Every play begins with something to follow.
+# Every play begins with something to follow, and with some functions of the previous release.
 plays = st.lists(acts, min_size=4, max_size=22)
+not_deployed_yet = st.lists(st.sampled_from(CONTAINERS), unique=True)
 
 
-def play(begin: Callable[[], World], story: Sequence[Act], *, page_phones: int = PAGES[0]) -> World:
+def play(
+    begin: Callable[[], World], story: Sequence[Act], *, page_phones: int = PAGES[0], previous: Sequence[str] = ()
+) -> World:
     """
-    Play a story to its end, at first with pages of this size.
+    Play a story to its end, at first with pages of this size, and with these containers of the previous release.
 
     Raises:
         Broken: A promise was broken.
     """
     world = begin()
-    world.deploy(page_phones)
+    for container in CONTAINERS:
+        world.deploy(container, Release.PREVIOUS if container in previous else Release.THIS, page_phones)
     world.publish(ACTIVITIES[0], "start", to=USERS, late_s=0)
     world.publish(ACTIVITIES[1], "start", to=TEAM, channel="frequent", late_s=0)
     for name, how in story:

@@ -20,8 +20,8 @@ from onebox.stack import Stack
 # The stack brings moto, and puts the functions' package on the path.
 from bench.quick_moto import quick_moto  # isort: skip
 from tests.play.outside import Outside
-from tests.play.story import APNS_FAULTS, POINTS, Act, play, plays
-from tests.play.world import PAGES, World, playing
+from tests.play.story import APNS_FAULTS, POINTS, Act, not_deployed_yet, play, plays
+from tests.play.world import CONTAINERS, PAGES, World, playing
 from tests.recording import Recording
 
 # A seed is good for so many plays.
@@ -35,6 +35,10 @@ KINDS = (
     "a stale index",
     "throttling",
     "two functions at once",
+    "a deploy",
+    "a roll-back",
+    "two releases at once",
+    *(f"{container} of the previous release" for container in CONTAINERS),
     *APNS_FAULTS,
 )
 
@@ -56,9 +60,9 @@ def of_seed(number: int, begin: Callable[[], World], ended: Callable[[World], No
 
     @seed(number)
     @settled(count)
-    @given(plays)
-    def stories(story: list[Act]) -> None:
-        ended(play(begin, story, page_phones=PAGES[number % len(PAGES)]))
+    @given(not_deployed_yet, plays)
+    def stories(previous: list[str], story: list[Act]) -> None:
+        ended(play(begin, story, page_phones=PAGES[number % len(PAGES)], previous=previous))
 
     stories()
 
@@ -85,7 +89,7 @@ def main(arguments: list[str]) -> int:
         TemporaryDirectory() as folder,
         quick_moto(),
         Stack(Path(folder), polling=False) as stack,
-        playing(stack, outside) as begin,
+        playing(stack, outside, Path(folder, "previous")) as begin,
     ):
         while True:
             try:

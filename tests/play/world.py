@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import time_machine
@@ -13,12 +15,14 @@ from moto.sqs.models import sqs_backends
 
 from lockstep.apns import Environment
 from onebox.apns.faults import Fault, Place
-from onebox.lambda_runtime import Function, FunctionError
+from onebox.lambda_runtime import ACCOUNT, Function, FunctionError, Handler, import_handler
 from onebox.phone import Phone
 from onebox.signing_key import LocalSigningKey
 from onebox.stack import Stack
+from onebox.template import FunctionSpec
 from tests.play.model import Activity, Said, behind, wrong_in_the_end, wrong_now
 from tests.play.outside import Crash, Outside, stand_between
+from tests.previous.release import Release, Releases, page_of
 
 USERS = ("ana", "ben")
 STRANGER = "eve"
@@ -27,9 +31,12 @@ STRANGER = "eve"
 TEAM = "team-42"
 FOLLOWERS = ("ana", STRANGER)
 
-# How many rows a page may have: as deployed, and so few that three phones are a crowd, in slices of one phone each.
+# How many phones a page may have: as deployed, and so few that three phones are a crowd, in slices of one phone each.
 PAGES = (1000, 1)
 ACTIVITIES = ("order-1", "order-2")
+
+# What is deployed one after the other.
+CONTAINERS = ("push", "another push", "register", "sweep")
 
 # Monday, 3 January 2028, 12:00 UTC.
 _BEGIN_S = 1_830_513_600
@@ -37,6 +44,7 @@ _BEGIN_S = 1_830_513_600
 # So many messages and waits are ample; more is a loop.
 _ROUNDS_MAX = 600
 
+QUEUES = ("PublishQueue", "DeliveryQueue", "SliceQueue")
 DEAD_LETTERS = {
     "PublishDeadLetterQueue": "PublishQueue",
     "DeliveryDeadLetterQueue": "DeliveryQueue",
@@ -49,14 +57,26 @@ class Broken(AssertionError):
 
 
 class World:
-    """One play. Everything is still until something is done with it."""
+    """
+    One play. Everything is still until something is done with it.
 
-    def __init__(self, stack: Stack, outside: Outside, clock: time_machine.Traveller) -> None:
+    Attributes:
+        containers: The functions at work, each of one release or the other.
+    """
+
+    def __init__(self, stack: Stack, releases: Releases, outside: Outside, clock: time_machine.Traveller) -> None:
         self.stack = stack
         self.outside = outside
         self.events: Counter[str] = Counter()
         self._clock = clock
+        self._releases = releases
         self._spare = stack.container("PushFunction")
+        functions = stack.functions["RegisterFunction"], stack.functions["SweepFunction"]
+        found = stack.functions["PushFunction"], self._spare, *functions
+        self.containers = dict(zip(CONTAINERS, found, strict=True))
+        self._of = dict.fromkeys(self.containers, Release.THIS)
+        for name in self.containers:
+            self.deploy(name, Release.THIS, PAGES[0])
         self._keys = 0
         self._key_id = stack.signing_key.key_id
         stack.apns.keys.add(self._key_id, stack.signing_key.public_pem)
@@ -126,11 +146,34 @@ class World:
             self.stack.publish(self._said[index % len(self._said)])
             self.events["a publish again"] += 1
 
-    def deploy(self, page_phones: int) -> None:
-        """Let the next push function take so many phones for a page; one that is at work finishes first."""
-        for push in (self.stack.functions["PushFunction"], self._spare):
-            if push.environment["PAGE_PHONES"] != str(page_phones):
-                push.restart(PAGE_PHONES=str(page_phones), SLICE_PHONES="10000" if page_phones > 1 else "1")
+    def deploy(self, container: str, release: Release, page_phones: int) -> None:
+        """Let a container be of a release, a push function with so many phones for a page; one at work finishes first."""
+        self._of[container] = release
+        variables: dict[str, str] = {}
+        if "push" in container:
+            slice_phones = "10000" if page_phones > 1 else "1"
+            variables = page_of(release, page_phones) | {"SLICE_PHONES": slice_phones}
+        counting = self._counting(container) if release is Release.PREVIOUS else None
+        self._releases.deploy(self.containers[container], release, variables, counting)
+
+    def roll(self, container: str, release: Release, page_phones: int) -> None:
+        """Let the deploy, or the way back, come to a container."""
+        if self._of[container] is not release:
+            self.events["a deploy" if release is Release.THIS else "a roll-back"] += 1
+        self.deploy(container, release, page_phones)
+
+    def _counting(self, container: str) -> Callable[[FunctionSpec], Handler]:
+        def make_handler(spec: FunctionSpec) -> Handler:
+            handler = import_handler(spec)
+
+            @wraps(handler)
+            def counted(event: Any, context: Any) -> Any:
+                self.events[f"{container} of the previous release"] += 1
+                return handler(event, context)
+
+            return counted
+
+        return make_handler
 
     # --- time and messages
 
@@ -181,10 +224,12 @@ class World:
         """Let a second push function take a batch while the first is at work."""
 
         def take() -> None:
-            for queue in ("PublishQueue", "DeliveryQueue", "SliceQueue"):
+            for queue in QUEUES:
                 source = self.stack._sources.of(self.stack.aws.queues[queue])
                 messages = source._receive(0)
                 if messages:
+                    if self._of["push"] is not self._of["another push"]:
+                        self.events["two releases at once"] += 1
                     first, source._function = source._function, self._spare
                     try:
                         source._handle(messages)
@@ -308,14 +353,7 @@ class World:
         self._clock.shift(seconds)
 
     def _next_due_s(self) -> float | None:
-        messages = [
-            message
-            for name in ("PublishQueue", "DeliveryQueue", "SliceQueue")
-            for backend in sqs_backends["123456789012"].values()
-            if (queue := backend.queues.get(name)) is not None
-            for message in queue._messages
-        ]
-        return min((max(message.delayed_until, message.visible_at) / 1000 for message in messages), default=None)
+        return min((due_ms(message) / 1000 for _, message in messages_in(*QUEUES)), default=None)
 
     def _bury(self, function: Function) -> None:
         with suppress(KeyError):
@@ -323,10 +361,24 @@ class World:
         function.restart()
 
 
+def messages_in(*queues: str) -> Iterator[tuple[str, Any]]:
+    """Yield what is in queues, each with its queue, whether or not it can be received yet."""
+    for name in queues:
+        for backend in sqs_backends[ACCOUNT].values():
+            if (queue := backend.queues.get(name)) is not None:
+                yield from ((name, message) for message in queue._messages)
+
+
+def due_ms(message: Any) -> float:
+    """Say from when on a message can be received, in Unix milliseconds."""
+    return float(max(message.delayed_until, message.visible_at))
+
+
 @contextmanager
-def playing(stack: Stack, outside: Outside) -> Iterator[Callable[[], World]]:
-    """Let plays happen one after the other on a stack; yields what begins the next one."""
+def playing(stack: Stack, outside: Outside, folder: Path) -> Iterator[Callable[[], World]]:
+    """Let plays happen one after the other on a stack; yields what begins the next one. The folder is for code."""
     answer = stack.api._integration
+    releases = Releases(stack, folder)
 
     def integration(*request: Any) -> Any:
         try:
@@ -352,7 +404,7 @@ def playing(stack: Stack, outside: Outside) -> Iterator[Callable[[], World]]:
                 stack.functions["SweepFunction"].restart()
             stack.reset()
             clock.shift(3600)
-            last[:] = [World(stack, outside, clock)]
+            last[:] = [World(stack, releases, outside, clock)]
             return last[-1]
 
         try:
