@@ -26,7 +26,7 @@ SAM_CLI := $(SAM_QUIET) .venv/sam/bin/sam
 CHECKOV := .venv/checkov.stamp
 ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 
-.PHONY: help demo up sam-local test foreign check format build key redrive torture hostile fuzz mutants bench throughput bench-fanout coldstart stadium pins openapi clean
+.PHONY: help demo up sam-local test foreign check format build key redrive torture previous hostile fuzz mutants bench throughput bench-fanout coldstart stadium pins openapi clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -98,6 +98,9 @@ fuzz: $(DEV) ## Look for SQS messages that push can't bear, guided by coverage w
 hostile: $(DEV) ## Ask the API what no app would, of another seed each time (EXAMPLES=100 per route; SEED=N to repeat; some minutes)
 	@seed=$(or $(SEED),$$RANDOM); echo "SEED=$$seed"; HOSTILE_SEED=$$seed HOSTILE_EXAMPLES=$(EXAMPLES) \
 		.venv/bin/python -m pytest tests/test_hostile_https.py tests/test_authorization.py
+
+previous: $(DEV) ## Call a release the previous one, which the next must get along with: make previous RELEASE=v1.0.0
+	.venv/bin/python -m tests.previous "$(RELEASE)"
 
 mutants: $(DEV) ## Break the product on purpose, and see that the tests notice (five minutes)
 	.venv/bin/python -m tests.mutants
