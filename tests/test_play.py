@@ -75,6 +75,13 @@ def test_a_calm_story_ends_with_every_phone_up_to_date(begin: Callable[[], World
     assert world.phones[2].shows("order-1") is None, "a stranger's phone"
 
 
+def test_who_takes_over_a_phone_is_started_what_the_user_before_them_swiped_away(begin: Callable[[], World]) -> None:
+    world = play(begin, [("ten minutes", ()), ("swipe", (2, "order-2")), ("change user", (2, "ben"))])
+
+    assert len(world.phones[2].starts("order-2")) == 2
+    assert world.phones[2].shows("order-2") == {"at": world.activities["order-2"].state}
+
+
 def test_functions_do_die_and_calls_do_fail(begin: Callable[[], World], outside: Outside) -> None:
     before = outside.crashes.total()
     play(begin, [("crash", ("after", 1)), ("throttle", (3,)), ("update", ("order-1", False, 0)), ("turn", ())])

@@ -1,7 +1,7 @@
 """What lock screens must show, worked out from what was published alone."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from onebox.lock_screen import CardState, Verdict
@@ -70,12 +70,20 @@ def shown(phone: Phone, activity: str, now_s: float) -> list[object]:
     return [card.content_state.get("at") for card in cards if card.state(now_s) in (CardState.ACTIVE, CardState.STALE)]
 
 
-def wrong_now(phones: list[Phone], pushes: Iterator[tuple[str, int, float]]) -> Iterator[str]:
-    """Yield what must not be, whatever is still under way."""
+def wrong_now(
+    phones: list[Phone], pushes: Iterator[tuple[str, int, float]], *, since: Mapping[str, int]
+) -> Iterator[str]:
+    """
+    Yield what must not be, whatever is still under way.
+
+    Args:
+        since: How much a phone had seen, by its name, when it came into the hands it is in: whoever has it now may be
+            started what the user before them has swiped away.
+    """
     for phone in phones:
         starts = Counter(
             (one.activity, one.run)
-            for one in phone.history
+            for one in phone.history[since.get(phone.name, 0) :]
             if (one.by, one.event, one.verdict) == ("push", "start", Verdict.APPLIED)
         )
         for (activity, run), count in starts.items():
