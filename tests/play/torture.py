@@ -52,6 +52,8 @@ def settled(plays_of_seed: int) -> settings:
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink],
         print_blob=False,
+        # Of two, the second would hide what the first one said.
+        report_multiple_bugs=False,
     )
 
 

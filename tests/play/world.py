@@ -44,6 +44,9 @@ _BEGIN_S = 1_830_513_600
 # So many messages and waits are ample; more is a loop.
 _ROUNDS_MAX = 600
 
+# So long, by the machine's own clock, may the apps take for what they do at once: others may be at work on it, too.
+_PATIENCE_S = 60
+
 QUEUES = ("PublishQueue", "DeliveryQueue", "SliceQueue")
 DEAD_LETTERS = {
     "PublishDeadLetterQueue": "PublishQueue",
@@ -193,7 +196,7 @@ class World:
             except Crash:
                 handled += 1
                 self._bury(self.stack.functions["PushFunction"])
-            self.stack.phones.wait()
+            self.stack.phones.wait(_PATIENCE_S)
         return handled
 
     def sweep(self) -> None:
@@ -213,7 +216,7 @@ class World:
     def rest(self) -> None:
         """Work until there is nothing left to do, waiting for what is due later."""
         for _ in range(_ROUNDS_MAX):
-            self.stack.phones.wait()
+            self.stack.phones.wait(_PATIENCE_S)
             if self.turn():
                 continue
             due_s = self._next_due_s()
