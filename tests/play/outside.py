@@ -11,6 +11,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from onebox import function_log
+from onebox.function_log import FunctionLog
 
 
 class Crash(BaseException):
@@ -29,10 +30,12 @@ class Outside:
     def __init__(self) -> None:
         self.met: Counter[str] = Counter()
         self.crashes: Counter[str] = Counter()
+        self._two_at_once = False
         self.calm()
 
     def calm(self) -> None:
         """Let everything go well from now on."""
+        self._dead: set[FunctionLog | None] = set()
         self._crash: tuple[str, int] | None = None
         self._crash_point: str | None = None
         self._throttle = -1
@@ -60,13 +63,24 @@ class Outside:
         """Let so many queries of an index not see the newest row."""
         self._stale = queries
 
+    def bury(self, log: FunctionLog) -> None:
+        """The function that died has come to its end, and another may take its place; its log says which."""
+        self._dead.discard(log)
+
     def before(self, service: str, operation: str) -> None:
-        """A function is about to call."""
+        """A function is about to call; a dead one calls nobody, whatever it would still like to clear up."""
+        if function_log._current.get() in self._dead:
+            raise Crash
         self._calls += 1
-        if self._meanwhile is not None and self._calls >= self._meanwhile[0]:
+        if self._meanwhile is not None and self._calls >= self._meanwhile[0] and not self._two_at_once:
             (_, act), self._meanwhile = self._meanwhile, None
             self.met["two functions at once"] += 1
-            act()
+            # An app's request may bring the next while this one is under way; a third there is not.
+            self._two_at_once = True
+            try:
+                act()
+            finally:
+                self._two_at_once = False
         if service == "dynamodb" and 0 <= self._throttle <= self._calls:
             self._throttle = -1
             self.met["throttling"] += 1
@@ -87,6 +101,7 @@ class Outside:
         at_call = self._crash is not None and self._crash[0] == moment and self._calls >= self._crash[1]
         if at_call or self._crash_point == point:
             self._crash = self._crash_point = None
+            self._dead.add(function_log._current.get())
             self.crashes[point] += 1
             raise Crash
 

@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import Context
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -238,10 +239,14 @@ class World:
                     first, source._function = source._function, self._spare
                     try:
                         source._handle(messages)
+                    except Crash:
+                        # The first one lives on.
+                        self._bury(self._spare)
                     finally:
                         source._function = first
 
-        self.outside.meanwhile_at(call, take)
+        # What brings the batch is not the first one's doing.
+        self.outside.meanwhile_at(call, partial(Context().run, take))
 
     def redrive(self) -> None:
         """Send dead letters through once more."""
@@ -361,6 +366,7 @@ class World:
         return min((due_ms(message) / 1000 for _, message in messages_in(*QUEUES)), default=None)
 
     def _bury(self, function: Function) -> None:
+        self.outside.bury(function.log)
         with suppress(KeyError):
             function.names["sender"].close()
         function.restart()
@@ -389,6 +395,7 @@ def playing(stack: Stack, outside: Outside, folder: Path) -> Iterator[Callable[[
         try:
             return answer(*request)
         except Crash:
+            outside.bury(stack.functions["RegisterFunction"].log)
             stack.functions["RegisterFunction"].restart()
             raise FunctionError("RegisterFunction died") from None
 
