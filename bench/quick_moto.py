@@ -3,7 +3,8 @@ moto made fit for a hundred thousand items; what it answers stays the same, and 
 
 moto looks at every item of a table for each page of a Query, and spells each attribute of an answer by AWS's model of
 answers: some 100 µs per item stored, and 1.5 ms per item read; of an item of which some attributes are wanted it makes a
-dictionary for each of them. Real tables do none of that.
+dictionary for each of them. For each request it lists the folders of all services, to find whose it is: 0.3 to 0.7 ms. Real
+tables do none of that.
 """
 
 from bisect import bisect_left, bisect_right
@@ -17,6 +18,7 @@ from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.dynamo_type import Item as StoredItem
 from moto.dynamodb.models.table import Table
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.sqs.models import sqs_backends
 
 from lockstep.dynamodb import Item
@@ -30,6 +32,7 @@ _PLACES: list[tuple[Any, str]] = [
     (DynamoDBBackend, "update_item"),
     (serialize.BaseJSONSerializer, "_serialize_type_structure"),
     (StoredItem, "project"),
+    (DomainDispatcherApplication, "get_backend_for_host"),
 ]
 
 
@@ -62,7 +65,8 @@ def quick_moto() -> Iterator[None]:
     if _methods() != _PLAIN:
         yield
         return
-    query, put, delete, update, structure, project = _PLAIN
+    query, put, delete, update, structure, project, backend_for_host = _PLAIN
+    backends: dict[Any, Any] = {}
 
     def quick_query(
         self: Any,
@@ -119,7 +123,12 @@ def quick_moto() -> Iterator[None]:
         attributes = {name: self.attrs[name].to_json() for (name,) in wanted if name in self.attrs}
         return StoredItem(self.hash_key, self.range_key, attributes)
 
-    _have((quick_query, quick_put, quick_delete, quick_update, quick_structure, quick_project))
+    def quick_backend(self: Any, host: Any) -> Any:
+        if host not in backends:
+            backends[host] = backend_for_host(self, host)
+        return backends[host]
+
+    _have((quick_query, quick_put, quick_delete, quick_update, quick_structure, quick_project, quick_backend))
     try:
         yield
     finally:
