@@ -102,8 +102,17 @@ def causes(
     *,
     crashed_ms: Sequence[int] = (),
     unheard: Collection[str] = (),
+    lapsed_ms: Sequence[int] = (),
 ) -> dict[str, int]:
-    judge = Judge(entries, crowd or Few([fan()]), crashed_ms, last_state=LAST, page=1, unanswered=frozenset(unheard))
+    judge = Judge(
+        entries,
+        crowd or Few([fan()]),
+        crashed_ms,
+        last_state=LAST,
+        page=1,
+        unanswered=frozenset(unheard),
+        lapsed_ms=lapsed_ms,
+    )
     return dict(judge.repeats.pushes)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.stadium.causes import CAUGHT_UP, CRASHED, LATE_ALERT, LOST, RETRIED, UNEXPLAINED
+from bench.stadium.causes import CAUGHT_UP, CRASHED, LAPSED, LATE_ALERT, LOST, RETRIED, UNEXPLAINED
 from bench.stadium.judge import unanswered
 from bench.stadium.ledger import Entry, Ledger, Reader
 from onebox.queues import QueuedMessage
@@ -77,6 +77,14 @@ def test_a_repeat_is_put_down_to_what_explains_it() -> None:
         UNEXPLAINED: 1
     }
     assert causes([*GOOD[:2], took(2, "card-0", 1, status=429), GOOD[2], again]) == {RETRIED: 1}
+
+
+def test_what_was_sent_just_before_a_call_to_aws_failed_may_come_again() -> None:
+    again = took(90_000, "card-0", LAST)
+
+    assert causes([*GOOD, again], lapsed_ms=[15_003, 7]) == {LAPSED: 1}
+    assert causes([*GOOD, again], lapsed_ms=[15_004, 2]) == {UNEXPLAINED: 1}, "long after it, and before it"
+    assert causes([*GOOD, took(6, "card-0", LAST)], lapsed_ms=[7]) == {UNEXPLAINED: 1}, "it came before that"
 
 
 def test_what_nothing_explains_is_told_with_its_connections_and_times() -> None:

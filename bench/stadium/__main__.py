@@ -82,7 +82,7 @@ def play(
         cloud,
         environment,
         folder,
-        count=functions_count,
+        queues=[("PublishQueue", "DeliveryQueue"), *[("SliceQueue",)] * functions_count],
         timeout_s=sizes.timeout_s,
         page=sizes.page,
         died=apple.flush,

@@ -1,5 +1,6 @@
 """What may explain that a phone hears a state twice."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -14,7 +15,10 @@ _CAUGHT_UP_MS = 60_000
 # its answer; httpx, by which broadcasts go, gives it up.
 _LOSSES = ("lost_answer", "rst_stream", "reset")
 
-LOST, CRASHED = "an answer was lost", "a function died"
+# So long before a call to AWS fails for good may a page's first push have been taken.
+_LAPSE_MS = 15_000
+
+LOST, CRASHED, LAPSED = "an answer was lost", "a function died", "a call to AWS failed, or Apple was restarted"
 RETRIED, CAUGHT_UP = "a retry met a newer state's pass", "a catch-up met a pass"
 LATE_ALERT = "an alert came after a newer state"
 KEPT, SAID_AGAIN = "its channel had kept it", "said again for those just started"
@@ -31,22 +35,29 @@ class Circumstances:
         last_ms: When each connection was last used.
         crashed_ms: When functions died.
         unanswered: Phones of which a function had no answer: Apple need never have seen what is then retried.
+        lapsed_ms: When a function could not note what it had learnt: AWS had refused it, or Apple cut its connections.
     """
 
     broken: frozenset[int]
     last_ms: dict[int, int]
     crashed_ms: Sequence[int]
     unanswered: AbstractSet[str]
+    lapsed_ms: Sequence[int] = ()
 
     @staticmethod
-    def of(entries: Iterable[Entry], crashed_ms: Sequence[int], unanswered: AbstractSet[str]) -> "Circumstances":
+    def of(
+        entries: Iterable[Entry],
+        crashed_ms: Sequence[int],
+        unanswered: AbstractSet[str],
+        lapsed_ms: Sequence[int] = (),
+    ) -> "Circumstances":
         """Read them off all requests."""
         broken, last_ms = set(), {}
         for one in entries:
             last_ms[one.connection] = one.at_ms
             if one.fault == "reset" or (one.fault == "goaway" and (one.status is None or one.is_broadcast)):
                 broken.add(one.connection)
-        return Circumstances(frozenset(broken), last_ms, crashed_ms, unanswered)
+        return Circumstances(frozenset(broken), last_ms, crashed_ms, unanswered, sorted(lapsed_ms))
 
     def why_sent(self, fan: Fan, firsts: Sequence[Entry], again: Entry, between: Sequence[Entry]) -> str:
         """
@@ -75,7 +86,15 @@ class Circumstances:
             return LOST
         if any(first.at_ms <= at_ms <= again.at_ms for first in firsts for at_ms in self._deaths_on(first.connection)):
             return CRASHED
+        if any(self.has_lapsed(first, again) for first in firsts):
+            return LAPSED
         return None
+
+    def has_lapsed(self, first: Entry, again: Entry) -> bool:
+        """Say whether what became of the first may not have been noted when the second was sent."""
+        next_lapse = bisect_left(self.lapsed_ms, first.at_ms)
+        until_ms = min(again.at_ms, first.at_ms + _LAPSE_MS)
+        return next_lapse < len(self.lapsed_ms) and self.lapsed_ms[next_lapse] <= until_ms
 
     def _deaths_on(self, connection: int) -> list[int]:
         """Name the deaths that a connection did not outlive; a function's death is noted some milliseconds later."""

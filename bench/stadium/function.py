@@ -1,16 +1,18 @@
 """
-`python -m bench.stadium.function TIMEOUT_S PAGE LOG`: the push function in a process that can die at any call.
+`python -m bench.stadium.function FUNCTION TIMEOUT_S PAGE LOG`: a function in a process that can die at any call.
 
-It says `{}` when it is ready. A request is `{"event", "die"}`; the answer says what failed, what it took and how often it
-called what.
+It says `{}` when it is ready. A request is `{"event", "die"}`; the answer is the function's, or says how it `failed`, and
+tells what it took and how often it called what.
 """
 
 import json
 import os
 import sys
+import traceback
 from collections import Counter
 from contextlib import redirect_stdout
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -91,29 +93,31 @@ def stand_between(fate: Fate) -> None:
     single.request = ask
 
 
-def main(timeout_s: float, page: int, path: str) -> None:
+def main(function: str, timeout_s: float, page: int, path: str) -> None:
     """Serve until stdin ends."""
     answers, fate = sys.stdout, Fate()
     stand_between(fate)
     with Path(path).open("a", encoding="utf-8") as log, redirect_stdout(log):
         os.environ["PAGE_PHONES"] = str(page)
         # Only now, for its logger keeps the stdout that it meets.
-        import push
-
-        # A smaller world, its proportions kept.
-        world: list[tuple[Any, str, float]] = [
-            (push, "RESERVE_S", timeout_s / 6),
-            (push, "LEASE_MARGIN_S", timeout_s / 12),
-        ]
-        for module, name, size in world:
-            setattr(module, name, size)
-        stopwatch = Stopwatch([push.dynamodb, push.sqs])
+        module: Any = import_module(function)
+        if function == "push":
+            _shrink(module, timeout_s)
+        stopwatch = Stopwatch([module.dynamodb, module.sqs])
 
         def invoke(event: dict[str, Any]) -> tuple[dict[str, Any], Spent]:
             answer: dict[str, Any] = {}
-            context: Any = Context(timeout_s)
-            spent = stopwatch.spent(lambda: answer.update(push.handler(event, context)))
-            return answer, spent
+            context: Any = Context(timeout_s, function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
+
+            def handle() -> None:
+                try:
+                    answer.update(module.handler(event, context) or {})
+                except Exception as error:
+                    # Lambda says so to whoever invoked it, and keeps the process.
+                    print(traceback.format_exc())
+                    answer["failed"] = f"{type(error).__name__}: {error}"
+
+            return answer, stopwatch.spent(handle)
 
         print(_READY, file=answers, flush=True)
         for line in sys.stdin:
@@ -124,5 +128,17 @@ def main(timeout_s: float, page: int, path: str) -> None:
             print(json.dumps({**answer, "spent": asdict(spent), "calls": fate.calls}), file=answers, flush=True)
 
 
+def _shrink(push: Any, timeout_s: float) -> None:
+    """Make a smaller world, its proportions kept: with the template's 60 s all is as deployed."""
+    world: list[tuple[Any, str, float]] = [
+        (push, "RESERVE_S", timeout_s / 6),
+        (push, "LEASE_MARGIN_S", timeout_s / 12),
+        (import_module("lockstep.returns"), "PUT_BACK_S", int(timeout_s)),
+        (import_module("lockstep.settle"), "STOPPED_DELAY_S", int(timeout_s)),
+    ]
+    for module, name, size in world:
+        setattr(module, name, size)
+
+
 if __name__ == "__main__":
-    main(float(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

@@ -32,21 +32,24 @@ class Toll:
 
     Attributes:
         spent: Of the invocations that ended; `wall_s` adds up over functions.
+        failed: Invocations that ended with an error of the function.
         crashed_ms: When one died, in Unix milliseconds, and where.
     """
 
     spent: Spent = field(default_factory=lambda: Spent(0, 0.0, 0.0))
     calls: Counter[str] = field(default_factory=Counter)
     invocations: int = 0
+    failed: int = 0
     crashed_ms: list[tuple[int, str]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, spent: Spent, calls: Mapping[str, int]) -> None:
+    def add(self, spent: Spent, calls: Mapping[str, int], *, failed: bool = False) -> None:
         """Add an invocation."""
         with self._lock:
             self.spent += spent
             self.calls.update(calls)
             self.invocations += 1
+            self.failed += failed
 
 
 class DyingFunction:
@@ -79,7 +82,7 @@ class DyingFunction:
         self._process: subprocess.Popen[str] | None = None
 
     def invoke(self, event: Any) -> Any:
-        """Handle an event; raises FunctionError where the function dies."""
+        """Handle an event; raises FunctionError where the function dies or fails."""
         process = self._process or self._begin()
         die = self._deaths[0] if self._deaths else None
         line = ""
@@ -93,8 +96,17 @@ class DyingFunction:
         if not line:
             self._bury(process, die)
         answer = json.loads(line)
-        self._toll.add(Spent(**answer.pop("spent")), answer.pop("calls"))
+        failed = answer.get("failed")
+        self._toll.add(Spent(**answer.pop("spent")), answer.pop("calls"), failed=failed is not None)
+        if failed is not None:
+            raise FunctionError(failed)
         return answer
+
+    @property
+    def pid(self) -> int | None:
+        """Of its process; None where there is none."""
+        process = self._process
+        return None if process is None else process.pid
 
     def end(self) -> None:
         """End its process."""
@@ -124,11 +136,17 @@ class DyingFunction:
         raise FunctionError("died")
 
 
+def command_of(function: str, *, timeout_s: float, page: int, log: Path) -> list[str]:
+    """Say how a function's process is begun."""
+    return [sys.executable, "-m", "bench.stadium.function", function, str(timeout_s), str(page), str(log)]
+
+
 class Functions:
     """
-    As many functions for slices as are said, and one for publishes and deliveries.
+    Functions, each fed from queues of its own, the first from that of publishes.
 
     Args:
+        queues: Of each function.
         environment: Of their processes.
         died: Called when one died, before that is noted.
     """
@@ -139,20 +157,21 @@ class Functions:
         environment: dict[str, str | None],
         folder: Path,
         *,
-        count: int,
+        queues: Sequence[Sequence[str]],
         timeout_s: float,
         page: int,
         died: Callable[[], None],
     ) -> None:
         self.toll = Toll()
-        self.logs = [folder / f"function-{i}.log" for i in range(count + 1)]
+        self.logs = [folder / f"function-{i}.log" for i in range(len(queues))]
         self.errors: list[BaseException] = []
         self._cloud = cloud
+        self._queues = queues
         self._over = threading.Event()
         self._deaths: list[list[Any]] = [[] for _ in self.logs]
         self._functions = [
             DyingFunction(
-                [sys.executable, "-m", "bench.stadium.function", str(timeout_s), str(page), str(log)],
+                command_of("push", timeout_s=timeout_s, page=page, log=log),
                 environment_of(environment),
                 self.toll,
                 deaths,
@@ -161,6 +180,11 @@ class Functions:
             )
             for log, deaths in zip(self.logs, self._deaths, strict=True)
         ]
+
+    @property
+    def pids(self) -> list[int | None]:
+        """Of their processes."""
+        return [function.pid for function in self._functions]
 
     def doom(self, dice: random.Random, *, slices: bool, pushes: int) -> None:
         """Let a function die at a call to come: one of its first pushes, or calls to AWS."""
@@ -183,10 +207,9 @@ class Functions:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Feed them in the background."""
-        queues = [("PublishQueue", "DeliveryQueue"), *[("SliceQueue",)] * (len(self._functions) - 1)]
         threads = [
             threading.Thread(target=self._feed, args=(function, fed), daemon=True)
-            for function, fed in zip(self._functions, queues, strict=True)
+            for function, fed in zip(self._functions, self._queues, strict=True)
         ]
         for thread in threads:
             thread.start()

@@ -63,6 +63,7 @@ class Judge:
     Args:
         channels: Those that there are, and of which environment each is.
         saying: How channels keep what is said, and what may be said again on them.
+        lapsed_ms: When a function could not note what it had learnt.
 
     Attributes:
         heard: What each phone was sent, and what it heard on its channel.
@@ -80,6 +81,7 @@ class Judge:
         unanswered: AbstractSet[str] = frozenset(),
         channels: Mapping[str, Environment] | None = None,
         saying: Saying | None = None,
+        lapsed_ms: Sequence[int] = (),
     ) -> None:
         saying = saying or Saying()
         self._channels = channels or {}
@@ -89,7 +91,7 @@ class Judge:
         self._last = last_state
         self._crashed_ms = crashed_ms
         self.heard = who_heard(entries, crowd, self._channels, keeps=not saying.says_again)
-        self._around = Circumstances.of(entries, crashed_ms, unanswered)
+        self._around = Circumstances.of(entries, crashed_ms, unanswered, lapsed_ms)
         self.repeats = repeats(self.heard, self._around, why_said(entries, self._around, saying, self._channels))
 
     def verdicts(self, dead_letters: dict[str, list[QueuedMessage]], logs: Iterable[Path]) -> list[Verdict]:
@@ -222,7 +224,7 @@ class Judge:
         """Whether who pushed again need not have known of the 410: nobody read it, or another had read its page before."""
         if any(first.at_ms <= at_ms <= again.at_ms for at_ms in self._crashed_ms):
             return True
-        if first.connection in self._around.broken:
+        if first.connection in self._around.broken or self._around.has_lapsed(first, again):
             return True
         return again.connection != first.connection and again.at_ms - first.at_ms < _UNDER_WAY_MS
 

@@ -115,10 +115,23 @@ class Entry:
 
 
 class Ledger(RequestLog[ReceivedPush]):
-    """Keeps a line of each request in a file, in place of all of them in memory."""
+    """
+    Keeps a line of each request in a file, in place of all of them in memory.
 
-    def __init__(self, path: Path, *, seed: int) -> None:
+    Args:
+        pushes, broadcasts: How many of a million pushes, of a thousand broadcasts, are followed by each fault.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        seed: int,
+        pushes: Mapping[Fault, int] = PER_MILLION,
+        broadcasts: Mapping[Fault, int] = PER_THOUSAND_BROADCASTS,
+    ) -> None:
         super().__init__()
+        self._pushes, self._broadcasts = pushes, broadcasts
         self._file = path.open("w", encoding="ascii")
         self._writing = threading.Lock()
         self._number = 0
@@ -130,13 +143,20 @@ class Ledger(RequestLog[ReceivedPush]):
         faults.add(self._dice.choice(ON_CHANNELS))
         self._faults = faults
 
+    def spare(self) -> None:
+        """Let nothing more go wrong from now on, but for what was already to come."""
+        self._faults = None
+
     def add(self, push: ReceivedPush) -> int:
         """Record a request, and roll the dice."""
         with self._writing:
             self._file.write(_entry(push).to_line())
             self._number += 1
         if self._faults is not None:
-            self._roll(self._faults, PER_MILLION if push.channel is None else PER_THOUSAND_BROADCASTS)
+            if push.channel is None:
+                self._roll(self._faults, self._pushes, of=1_000_000)
+            else:
+                self._roll(self._faults, self._broadcasts, of=1000)
         return self._number
 
     def mark_answered(self, number: int) -> None:
@@ -151,8 +171,8 @@ class Ledger(RequestLog[ReceivedPush]):
         """Write no more."""
         self._file.close()
 
-    def _roll(self, faults: Faults, chances: Mapping[Fault, int]) -> None:
-        rolled = self._dice.randrange(1_000_000 if chances is PER_MILLION else 1000)
+    def _roll(self, faults: Faults, chances: Mapping[Fault, int], *, of: int) -> None:
+        rolled = self._dice.randrange(of)
         for fault, chance in chances.items():
             rolled -= chance
             if rolled < 0:

@@ -5,10 +5,10 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from bench.cloud import Cloud
-from bench.stadium.apple import Apple
 from bench.stadium.crowd import ACTIVITY, ATTRIBUTES_TYPE, TEAM, Crowd
 from bench.stadium.fan import Fan
 from bench.stadium.functions import Functions
@@ -46,6 +46,17 @@ class Sizes:
     channel: str | None = None
 
 
+class Record(Protocol):
+    """Whoever keeps a ledger of what Apple was sent."""
+
+    @property
+    def ledger(self) -> Path:
+        """The file with a line of each request."""
+
+    def flush(self) -> None:
+        """Let the ledger have all that came so far."""
+
+
 class StillBusy(Exception):
     """It does not come to rest."""
 
@@ -61,7 +72,7 @@ class Match:
     """
 
     def __init__(
-        self, cloud: Cloud, apple: Apple, crowd: Crowd, functions: Functions, sizes: Sizes, dice: random.Random
+        self, cloud: Cloud, apple: Record, crowd: Crowd, functions: Functions, sizes: Sizes, dice: random.Random
     ) -> None:
         self.entries: list[Entry] = []
         self.published_ms: list[int] = []
@@ -93,7 +104,9 @@ class Match:
             self._crowd.show([fan for fan in self._newly if not fan.late and not fan.registered], self.run)
             self._newly.clear()
         started = {
-            self._crowd.of[one.token].index for one in self.entries if one.event == "start" and one.status == 200
+            self._crowd.of[one.token].index
+            for one in self.entries
+            if one.event == "start" and one.status == 200 and one.token in self._crowd.of
         }
         for fan in self._crowd.fans:
             if fan.index not in started and not fan.gone_ms:
@@ -162,8 +175,8 @@ class Match:
         self._apple.flush()
         for entry in self._reader.new():
             self.entries.append(entry)
-            if entry.event == "start" and entry.status == 200:
+            fan = self._crowd.of.get(entry.token)
+            if entry.event == "start" and entry.status == 200 and fan is not None:
                 self.run = entry.run
-                fan = self._crowd.of[entry.token]
                 fan.channel = entry.channel
                 self._newly.append(fan)
