@@ -4,7 +4,7 @@ moto behind connections that stay open, as AWS's do.
 moto's own server closes each connection after its answer: opening the next one would be most of a call's CPU.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
@@ -13,13 +13,22 @@ from onebox.http_event import Request, Response
 from onebox.http_server import HttpServer
 from onebox.stack import running
 
+type HandOn = Callable[[Request], Response]
+
 
 @contextmanager
-def kept_alive(url: str) -> Iterator[str]:
-    """Hand on what comes to the address that this yields."""
+def kept_alive(
+    url: str, between: Callable[[Request, HandOn], Response] = lambda request, hand_on: hand_on(request)
+) -> Iterator[str]:
+    """
+    Hand on what comes to the address that this yields.
+
+    Args:
+        between: Answers each request, by handing it on or otherwise.
+    """
     host = urlsplit(url).netloc
 
-    def answer(request: Request) -> Response:
+    def hand_on(request: Request) -> Response:
         connection = HTTPConnection(host)
         try:
             connection.request(request.method, request.target, request.body, dict(request.headers))
@@ -29,6 +38,6 @@ def kept_alive(url: str) -> Iterator[str]:
         finally:
             connection.close()
 
-    server = HttpServer(answer, name="kept alive")
+    server = HttpServer(lambda request: between(request, hand_on), name="kept alive")
     with running(server):
         yield server.url

@@ -13,6 +13,7 @@ from onebox.aws import ENVIRONMENT, REGION, LocalAws
 
 # moto, which onebox.aws brings, comes before everything that may make a boto3 client.
 from lockstep.apns import Environment  # isort: skip
+from onebox.apns.received import ReceivedPush, RequestLog
 from onebox.apns.simulator import ApnsSimulator
 from onebox.bridge import as_containers_say
 from onebox.control import Control
@@ -51,6 +52,7 @@ class Stack:
         make_handler: Imports a function's handler; default: from the function's own file.
         also_on: Addresses beside the loopback on which moto and APNs listen, for containers to reach them.
         sam: Runs the functions in containers; default: they run in this process.
+        apns_log: Keeps what Apple is sent; default: all of it, in memory.
 
     Attributes:
         functions: Those that run in this process.
@@ -67,6 +69,7 @@ class Stack:
         make_handler: Callable[[FunctionSpec], Handler] | None = None,
         also_on: Sequence[str] = (),
         sam: SamCli | None = None,
+        apns_log: RequestLog[ReceivedPush] | None = None,
     ) -> None:
         local.mkdir(parents=True, exist_ok=True)
         ports = ports or Ports()
@@ -82,6 +85,7 @@ class Stack:
             directory=local,
             ports={Environment.PRODUCTION: ports.apns_production, Environment.SANDBOX: ports.apns_sandbox},
             also_on=also_on,
+            log=apns_log,
         )
         self._ports = ports
         self._parameters = {**PARAMETERS, **(parameters or {})}
