@@ -9,7 +9,6 @@ ARCHITECTURE ?= x86_64
 BUILD_DIR ?= .aws-sam/build
 # Where onebox runs the functions: process (its own), or sam (containers of the Lambda runtime; needs Docker).
 FUNCTIONS ?= process
-DURATION_S ?= 60
 TOKENS ?= 100000
 PHONES ?= 30156
 RUNS ?= 5
@@ -26,7 +25,7 @@ SAM_CLI := $(SAM_QUIET) .venv/sam/bin/sam
 CHECKOV := .venv/checkov.stamp
 ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 
-.PHONY: help demo up sam-local test foreign check format build key redrive torture previous hostile fuzz mutants bench throughput bench-fanout coldstart stadium pins openapi clean
+.PHONY: help demo up sam-local test foreign check format build key redrive torture previous hostile fuzz mutants bench throughput bench-fanout coldstart stadium soak pins openapi clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -89,11 +88,11 @@ redrive: $(DEV) ## Send a stack's dead letters through once more: make redrive S
 	@PYTHONPATH=layers/shared .venv/bin/python -m ops.redrive --stack "$(STACK)"
 
 torture: $(DEV) ## Play the world against the promises: make torture DURATION_S=1200, or SEED=N
-	@PYTHONPATH=layers/shared .venv/bin/python -m tests.play.torture --duration-s $(DURATION_S) $(if $(SEED),--seed $(SEED)) $(if $(PLAYS),--plays $(PLAYS))
+	@PYTHONPATH=layers/shared .venv/bin/python -m tests.play.torture $(if $(DURATION_S),--duration-s $(DURATION_S)) $(if $(SEED),--seed $(SEED)) $(if $(PLAYS),--plays $(PLAYS))
 
-fuzz: $(DEV) ## Look for SQS messages that push can't bear, guided by coverage where atheris can be installed (DURATION_S=600)
+fuzz: $(DEV) ## Look for SQS messages that push can't bear, guided by coverage where atheris can be installed (DURATION_S=60)
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/fuzz.txt || echo "atheris can't be installed here"
-	@PYTHONPATH=layers/shared .venv/bin/python -m tests.fuzz --duration-s $(DURATION_S)
+	@PYTHONPATH=layers/shared .venv/bin/python -m tests.fuzz $(if $(DURATION_S),--duration-s $(DURATION_S))
 
 hostile: $(DEV) ## Ask the API what no app would, of another seed each time (EXAMPLES=100 per route; SEED=N to repeat; some minutes)
 	@seed=$(or $(SEED),$$RANDOM); echo "SEED=$$seed"; HOSTILE_SEED=$$seed HOSTILE_EXAMPLES=$(EXAMPLES) \
@@ -119,6 +118,9 @@ coldstart: $(DEV) ## Measure what a cold start costs each function (instructions
 
 stadium: $(DEV) ## Start an activity for 30,156 followers and update it ten times while much goes wrong (PHONES=30156, CHANNEL=latest or frequent)
 	@PYTHONPATH=layers/shared .venv/bin/python -m bench.stadium --phones $(PHONES) $(if $(CHANNEL),--channel $(CHANNEL))
+
+soak: $(DEV) ## Bear everything at once for ten minutes, and write docs/reliability.md (DURATION_S=600, SEED=N)
+	@PYTHONPATH=layers/shared .venv/bin/python -m bench.soak --docs docs $(if $(DURATION_S),--duration-s $(DURATION_S)) $(if $(SEED),--seed $(SEED))
 
 openapi: $(DEV) ## Write docs/openapi.json anew from the code
 	PYTHONPATH=layers/shared .venv/bin/python -m docs.openapi > /dev/null
