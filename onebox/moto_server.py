@@ -91,7 +91,6 @@ class OneAtATime:
         # An explicit 0, or moto would take the queue's own wait.
         body = json.dumps({**request, "WaitTimeSeconds": 0}).encode()
         while True:
-            seen = self._changes
             heads: list[tuple[Any, ...]] = []
             again = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
             answer = self._alone(again, lambda *head, kept=heads: kept.append(head))
@@ -99,8 +98,29 @@ class OneAtATime:
             if left_s <= 0 or self._closed or not _is_empty(answer):
                 start_response(*heads[0])
                 return answer
+            self._wait(until, str(request.get("QueueUrl")))
+
+    def _wait(self, until: float, queue_url: str) -> None:
+        """Wait until there is something to receive, or no time left: to ask moto in vain costs it milliseconds each time."""
+        while True:
+            seen = self._changes
+            left_s = until - time.monotonic()
+            if self._closed or left_s <= 0 or self._has_some(queue_url):
+                return
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or self._changes != seen, min(left_s, _LOOK_AGAIN_S))  # noqa: B023 called before seen changes
+
+    def _has_some(self, queue_url: str) -> bool:
+        """Say whether a queue has a message that is neither delayed nor taken; True of a queue that is not there."""
+        name = queue_url.rpartition("/")[2]
+        with self._free:
+            named = [
+                backend.queues[name]
+                for regions in sqs_backends.values()
+                for backend in regions.values()
+                if name in backend.queues
+            ]
+            return not named or any(queue.messages for queue in named)
 
 
 def _is_empty(answer: list[bytes]) -> bool:
