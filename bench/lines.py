@@ -10,7 +10,7 @@ _TOP, _HIGH, _BETWEEN, _FOOT = 64, 150, 52, 34
 _LEGEND_ROW = 18
 
 # Light enough for a dark ground, and dark enough for a light one.
-_COLOURS = ("#1f77b4", "#d1602a", "#2a9d5c", "#b44fa8", "#8c6d1f", "#6a6fd1")
+_COLOURS = ("#1f77b4", "#d1602a", "#2a9d5c", "#b44fa8", "#9c7a1c", "#6a6fd1", "#c8455b", "#4b8f9e")
 
 _STYLE = """\
 <style>

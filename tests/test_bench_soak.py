@@ -47,7 +47,7 @@ def test_a_short_soak_keeps_every_promise_and_says_so_in_tables_and_a_plot(tmp_p
     # Each did strike, and each function was there to be looked at.
     assert re.search(r"\| throttled: \w+ \| [1-9]", ran.stdout)
     assert re.search(r"\| answered 403 InvalidProviderToken \| [1-9]", ran.stdout)
-    assert {"register", "sweep", "push (slices, 1)"} <= set(re.findall(r"^\| ([^|]+) \|", ran.stdout, re.MULTILINE))
+    assert {"register", "sweep", "push 6, SliceQueue"} <= set(re.findall(r"^\| ([^|]+) \|", ran.stdout, re.MULTILINE))
     assert ran.stdout.strip() in (tmp_path / "reliability.md").read_text()
     ElementTree.parse(tmp_path / PLOT)  # noqa: S314 our own
 

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--duration-s", type=float, default=FULL_S)
     parser.add_argument("--phones", type=int, default=1200, help="of the audience")
-    parser.add_argument("--people", type=int, default=48, help="with a phone and orders of their own")
+    parser.add_argument("--people", type=int, default=40, help="with a phone and orders of their own")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000)
     parser.add_argument("--docs", type=Path, help="the folder whose reliability.md is to tell of it")
     parser.add_argument("--keep", type=Path, help="an empty folder for what Apple was sent and the functions' logs")

@@ -44,7 +44,7 @@ class Record:
         page: Phones of a page.
         crashed_ms, cut_ms: When functions were killed at their timeouts, and when Apple cut its connections.
         letters: Dead letters when all was at rest; later, what of them came back from a redrive.
-        behind: What people's phones lacked at rest, before any app was opened once more.
+        behind: What people's phones lacked at rest, before any app was opened once more, and once all were.
         activities: All that was published for people.
         phones: Theirs.
         calm: How many entries there were before the last update of all that runs, when nothing went wrong any more.

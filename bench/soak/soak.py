@@ -30,21 +30,22 @@ from onebox.lambda_runtime import FunctionError, Handler
 from onebox.queues import QueuedMessage
 from onebox.stack import Stack
 from onebox.template import FunctionSpec
-from tests.play.model import behind
+from tests.play.model import behind, wrong_in_the_end
 
 # So long a soak is as deployed; a shorter one is a smaller world: timeouts, waits and gaps shrink.
 FULL_S = 600.0
 _LEAST_TIMEOUT_S = 6.0
 
-# Between two updates of the audience, at most; between two acts of one person; both as the mean.
-_UPDATE_GAP_S, _LEAST_UPDATE_GAP_S, _ACT_GAP_S = 10.0, 3.0, 8.0
+# Between two updates of the audience, and between two acts of one person.
+_UPDATE_GAP_S, _LEAST_UPDATE_GAP_S = 15.0, 3.0
+_ACT_GAP_S, _LEAST_ACT_GAP_S = 16.0, 4.0
 
 # How often a soak updates the flight, sweeps, and looks at memory and sockets.
-_FLIGHTS, _SWEEPS, _READINGS = 60, 10, 120
+_FLIGHTS, _SWEEPS, _READINGS = 30, 10, 120
 
 # After so long without an end, it has none.
 _DRAIN_S = 300.0
-_LOOK_S = 0.2
+_LOOK_S = 0.5
 
 DEAD_LETTERS = {
     "PublishDeadLetterQueue": "PublishQueue",
@@ -56,8 +57,9 @@ DEAD_LETTERS = {
 ONEBOX = "onebox itself"
 
 # Functions that push, each a process, and what each is fed from.
-_PUSHES = ("push (publishes)", "push (deliveries)", "push (slices, 1)", "push (slices, 2)")
-_QUEUES = (("PublishQueue",), ("DeliveryQueue",), ("SliceQueue",), ("SliceQueue",))
+_EACH = ("Publish", "Publish", "Delivery", "Delivery", "Slice", "Slice")
+_QUEUES = [(f"{what}Queue",) for what in _EACH]
+_PUSHES = [f"push {number}, {what}Queue" for number, what in enumerate(_EACH, 1)]
 
 # Those beside push, which has processes of its own for each queue.
 _OTHERS = {"RegisterFunction": "register", "SweepFunction": "sweep"}
@@ -87,7 +89,13 @@ class Sizes:
 
     @property
     def update_gap_s(self) -> float:
+        """Between two updates of the audience."""
         return max(_LEAST_UPDATE_GAP_S, _UPDATE_GAP_S * self.share)
+
+    @property
+    def act_gap_s(self) -> float:
+        """Between two acts of one person, as the mean."""
+        return max(_LEAST_ACT_GAP_S, _ACT_GAP_S * self.share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,12 +270,12 @@ class Soak:
         duration_s = self._sizes.duration_s
         self._gauge.begin()
         threads = [
-            self._every(lambda: _ACT_GAP_S / self._sizes.people, self._people.act),
-            self._every(lambda: self._sizes.update_gap_s, self._audience.update),
-            self._every(lambda: 1.0, self._audience.look),
-            self._every(lambda: max(2.0, duration_s / _FLIGHTS), self._people.fly),
-            self._every(lambda: duration_s / _SWEEPS, self._sweep),
-            self._every(lambda: duration_s / _READINGS, self._gauge.read),
+            self._every(self._sizes.act_gap_s / self._sizes.people, self._people.act),
+            self._every(self._sizes.update_gap_s, self._audience.update),
+            self._every(1.0, self._audience.look),
+            self._every(max(2.0, duration_s / _FLIGHTS), self._people.fly),
+            self._every(duration_s / _SWEEPS, self._sweep),
+            self._every(duration_s / _READINGS, self._gauge.read),
             threading.Thread(target=self._guarded, args=(lambda: self._troubles.run(self._over),), daemon=True),
         ]
         for thread in threads:
@@ -278,12 +286,12 @@ class Soak:
             thread.join()
         self._raise()
 
-    def _every(self, gap_s: Callable[[], float], act: Callable[[], object]) -> threading.Thread:
+    def _every(self, gap_s: float, act: Callable[[], object]) -> threading.Thread:
         def repeat() -> None:
             due_s = time.monotonic()
             while True:
                 # What is late is made up for, but not all at once.
-                due_s = max(due_s + gap_s(), time.monotonic() - gap_s())
+                due_s = max(due_s + gap_s, time.monotonic() - gap_s)
                 if self._over.wait(max(0.0, due_s - time.monotonic())):
                     return
                 act()
@@ -330,6 +338,7 @@ class Soak:
         lacked = list(behind(people.activities, undisturbed, time.time()))
         people.open_all_apps()
         self._drain()
+        lacked += wrong_in_the_end(people.activities, phones, time.time())
         calm = len(self._audience.entries)
         people.update_all()
         self._drain()
