@@ -49,7 +49,7 @@ def record(
     ended: bool = False,
     **more: Any,
 ) -> Record:
-    known: dict[str, Any] = {"crashed_ms": (), "cut_ms": (), "behind": (), **more}
+    known: dict[str, Any] = {"crashed_ms": (), "cut_ms": (), "behind": (), "handed": {}, **more}
     return Record(
         entries=[*audience, *last],
         crowd=Few([fan(), fan(1, follows=False)]),

@@ -14,8 +14,9 @@ from bench.soak.__main__ import BEGIN, END, PLOT, write
 from bench.soak.latency import Took, of_audience, of_metric, of_orders, percentile
 from bench.soak.record import failed_ms
 from onebox.apns.simulator import ApnsSimulator
-from onebox.lock_screen import CardState
+from onebox.lock_screen import CardState, Verdict
 from onebox.queues import QueuedMessage
+from onebox.sighting import Sighting
 from tests.soak_side import LETTERS, NOW_S, STARTED_MS, broken, iphone, record
 from tests.stadium_side import GOOD, LAST, Few, fan, took
 
@@ -86,6 +87,17 @@ def test_an_older_state_a_second_card_and_a_stranger_break_the_second_promise(ap
         "no phone of theirs has that token"
     )
     assert broken(record(iphone(apple), audience=[*GOOD, ahead])) == {"2"}, "its stamp is ahead of the clock"
+
+
+def test_what_a_sign_out_took_off_may_be_put_up_anew_and_nothing_else(apple: ApnsSimulator) -> None:
+    phone = iphone(apple)
+    [card] = phone.cards
+    for before_s in (8, 5):
+        shown = card.content_state, card.timestamp_s
+        phone.ios.history.append(Sighting.of("push", "start", Verdict.APPLIED, card, shown, NOW_S - before_s))
+
+    assert broken(record(phone)) == {"2"}
+    assert broken(record(phone, handed={phone.name: [len(phone.history) - 1]})) == set()
 
 
 def test_a_stranger_s_token_is_one_whose_card_is_not_of_what_runs(apple: ApnsSimulator) -> None:

@@ -53,6 +53,7 @@ class People:
         activities: All that was published, the flight first.
         disturbed: Names of phones that were offline or signed out: what they missed their app's report mends.
         timed: The states that tell how long a push takes: of one order, published while its person was there.
+        handed: How much a phone had seen, by its name, each time that somebody signed in or out on it.
         did: How often what happened.
     """
 
@@ -61,6 +62,7 @@ class People:
         self.activities = [self.flight]
         self.disturbed: set[str] = set()
         self.timed: set[int] = set()
+        self.handed: dict[str, list[int]] = {}
         self.did: Counter[str] = Counter()
         self._stack = stack
         self._dice = dice
@@ -207,8 +209,17 @@ class People:
     def _sign_out(self, who: Person) -> None:
         if not who.away:
             self.did["signed out"] += 1
+            self._note_sign(who)
             who.phone.sign_out()
-            self._for_a_while(who, lambda: who.phone.launch(who.user))
+
+            def sign_in() -> None:
+                self._note_sign(who)
+                who.phone.launch(who.user)
+
+            self._for_a_while(who, sign_in)
+
+    def _note_sign(self, who: Person) -> None:
+        self.handed.setdefault(who.phone.name, []).append(len(who.phone.history))
 
     def _for_a_while(self, who: Person, end: Callable[[], None]) -> None:
         def come_back() -> None:

@@ -47,6 +47,7 @@ class Record:
         behind: What people's phones lacked at rest, before any app was opened once more, and once all were.
         activities: All that was published for people.
         phones: Theirs.
+        handed: How much one had seen, by its name, each time that somebody signed in or out on it.
         calm: How many entries there were before the last update of all that runs, when nothing went wrong any more.
         ended_s: When that was over, Unix time.
     """
@@ -63,6 +64,7 @@ class Record:
     behind: Sequence[str]
     activities: Sequence[Activity]
     phones: Sequence[Phone]
+    handed: Mapping[str, Sequence[int]]
     calm: int
     ended_s: float
 
@@ -96,7 +98,8 @@ class Record:
     def _on_people(self) -> list[tuple[str, Sequence[str]]]:
         wrong = list(wrong_in_the_end(list(self.activities), list(self.phones), self.ended_s))
         stamps = ((f"{one.event} to {one.token[:6]}", one.stamp_s, one.at_ms / 1000) for one in self.entries)
-        now = list(wrong_now(list(self.phones), (stamp for stamp in stamps if stamp[1])))
+        given = (stamp for stamp in stamps if stamp[1])
+        now = list(wrong_now(list(self.phones), given, handed=self.handed))
         return [
             ("what simulated iPhones show, at rest and once their apps were opened", [*self.behind, *wrong]),
             (

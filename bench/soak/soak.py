@@ -356,6 +356,7 @@ class Soak:
             behind=lacked,
             activities=people.activities,
             phones=phones,
+            handed=people.handed,
             calm=calm,
             ended_s=time.time(),
         )

@@ -1,7 +1,8 @@
 """What lock screens must show, worked out from what was published alone."""
 
+from bisect import bisect
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from onebox.lock_screen import CardState, Verdict
@@ -71,22 +72,23 @@ def shown(phone: Phone, activity: str, now_s: float) -> list[object]:
 
 
 def wrong_now(
-    phones: list[Phone], pushes: Iterator[tuple[str, int, float]], *, since: Mapping[str, int]
+    phones: list[Phone], pushes: Iterator[tuple[str, int, float]], *, handed: Mapping[str, Sequence[int]]
 ) -> Iterator[str]:
     """
     Yield what must not be, whatever is still under way.
 
     Args:
-        since: How much a phone had seen, by its name, when it came into the hands it is in: whoever has it now may be
-            started what the user before them has swiped away.
+        handed: How much a phone had seen, by its name, each time that somebody signed in or out on it: what was taken off or
+            swiped away in one's hands may be put up anew in another's.
     """
     for phone in phones:
+        changes = handed.get(phone.name, ())
         starts = Counter(
-            (one.activity, one.run)
-            for one in phone.history[since.get(phone.name, 0) :]
+            (one.activity, one.run, bisect(changes, seen))
+            for seen, one in enumerate(list(phone.history))
             if (one.by, one.event, one.verdict) == ("push", "start", Verdict.APPLIED)
         )
-        for (activity, run), count in starts.items():
+        for (activity, run, _), count in starts.items():
             if count > 1:
                 yield f"{phone.name} got {count} cards of run {run} of {activity} by push"
         newest: dict[str | None, int] = {}

@@ -74,7 +74,7 @@ def _follow(world: World, phone: int, follows: bool) -> None:
 def _change_user(world: World, phone: int, user: str | None) -> None:
     one = world.phone(phone)
     world.disturbed.add(one.name)
-    world.changed_hands[one.name] = len(one.history)
+    world.handed.setdefault(one.name, []).append(len(one.history))
     if user is None:
         one.sign_out()
     else:

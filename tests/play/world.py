@@ -103,8 +103,8 @@ class World:
         self._faults: list[tuple[str, Fault]] = []
         # Phones that missed pushes, or whose app didn't say everything.
         self.disturbed: set[str] = set()
-        # How much each phone had seen when it changed hands.
-        self.changed_hands: dict[str, int] = {}
+        # How much each phone had seen each time that it changed hands.
+        self.handed: dict[str, list[int]] = {}
         for phone in self.phones:
             phone.launch(phone.name)
         self.rest()
@@ -341,7 +341,7 @@ class World:
             for push in self.stack.apns.pushes
             if push.payload
         )
-        self._fail(wrong_now(self.phones, pushes, since=self.changed_hands))
+        self._fail(wrong_now(self.phones, pushes, handed=self.handed))
 
     def _fail(self, wrong: Iterator[str]) -> None:
         found = list(wrong)
