@@ -103,7 +103,7 @@ class Record:
         return [
             ("what simulated iPhones show, at rest and once their apps were opened", [*self.behind, *wrong]),
             (
-                "what each iPhone ever showed, in turn; stamps against the clock; whom the last update went to",
+                "what each iPhone showed, in turn; its cards by push, between sign-ins; stamps; whom the last update went to",
                 [*now, *self._strangers()],
             ),
             ("each dead letter has a reason, and none but those are left after a redrive", self._without_reason()),
