@@ -36,6 +36,7 @@ class Person:
         order: What runs for them now.
         orders: How many they have had.
         away: Whether they are offline or signed out.
+        stayed: Whether they have been there since their order began: what passed them by, a report mends in its own time.
     """
 
     user: str
@@ -43,6 +44,7 @@ class Person:
     order: Activity | None = None
     orders: int = 0
     away: bool = False
+    stayed: bool = True
 
 
 class People:
@@ -52,7 +54,7 @@ class People:
     Attributes:
         activities: All that was published, the flight first.
         disturbed: Names of phones that were offline or signed out: what they missed their app's report mends.
-        timed: The states that tell how long a push takes: of one order, published while its person was there.
+        timed: The states that tell how long a push takes: of one order, whose person was there since its start.
         handed: How much a phone had seen, by its name, each time that somebody signed in or out on it.
         did: How often what happened.
     """
@@ -141,6 +143,7 @@ class People:
     def _update(self, who: Person) -> None:
         if who.order is None:
             who.orders += 1
+            who.stayed = not who.away
             who.order = Activity(f"order-{who.user}-{who.orders}")
             self.activities.append(who.order)
             self._publish(who.order, "start", who, to={"users": [who.user]})
@@ -173,7 +176,7 @@ class People:
         said = Said(event, at_ms, tuple(to.get("users", ())), to.get("audience"), more.get("channel"))
         activity.said.append(said)
         self.did[f"published: {event}"] += 1
-        if who is not None and not who.away and event != "end":
+        if who is not None and who.stayed and event != "end":
             self.timed.add(at_ms)
         for _ in range(1 if self._dice.randrange(_TWICE) else 2):
             self._stack.publish({"activity": activity.name, "aps": aps, "published_at_ms": at_ms, **more})
@@ -226,6 +229,6 @@ class People:
             who.away = False
             end()
 
-        who.away = True
+        who.away, who.stayed = True, False
         self.disturbed.add(who.phone.name)
         self._later.append((time.monotonic() + self._dice.uniform(*_AWAY_S), come_back))

@@ -188,7 +188,8 @@ class Soak:
         self._crowd.enter()
         with self._functions.running():
             self._people.arrive()
-            self._tell("people are there")
+            self._drain()
+            self._tell("people are there, and the flight has begun")
             self._apple.err()
             self._audience.kick_off()
             self._tell("the audience is there")
