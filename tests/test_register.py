@@ -365,11 +365,12 @@ def test_a_stranger_may_not_follow(stack: Stack, app: App) -> None:
     assert stored(stack, "card") == []
 
 
-def test_what_the_index_showed_too_late_is_forgotten_by_pushs_second_look(stack: Stack, app: App) -> None:
+@pytest.mark.parametrize("path", ["/v1/me", REPORT])
+def test_what_an_index_showed_too_late_is_forgotten_by_pushs_second_look(stack: Stack, app: App, path: str) -> None:
     app.report(cards=[{"card": CARD, "activity": ORDER, "token": TOKEN}])
     [card] = [item for item in items(stack) if "card" in item]
 
-    assert app.send("DELETE", "/v1/me") == (204, None)
+    assert app.send("DELETE", path) == (204, None)
     stack.aws.dynamodb.put_item(TableName=stack.aws.tables["TokensTable"], Item=card)
     assert stored(stack, "card") == [CARD]
     stack.drain(hasten=True)
