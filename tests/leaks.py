@@ -8,8 +8,9 @@ from typing import Any
 # Three parts of base64url, of which the first two are JSON objects.
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
-# A token has 64 to 512 hex digits; what else functions know by so many are hashes, and none of them is printed.
-_TOKEN = re.compile(r"[0-9A-Fa-f]{64,}")
+# A token has 64 to 512 hex digits; what else functions know by so many are hashes, and none of them is printed. One digit
+# again and again is no token, but an activity of the longest name.
+_TOKEN = re.compile(r"(?=[0-9A-Fa-f]{64})(.)\1*(?!\1)[0-9A-Fa-f]")
 
 # What PEM says, and how every P-256 key in PKCS #8 begins.
 _KEY = re.compile(r"PRIVATE KEY|MIGHAgEAMBMGByqGSM49")

@@ -68,6 +68,7 @@ def test_a_secret_is_found_however_it_got_into_a_line(secrets: Secrets, kind: st
     [
         shorten(TOKEN),
         TOKEN[:-1],
+        {"activity": "a" * 128},
         phone_of("a device"),
         "aps.content-state: is missing; an update needs one",
         "7 minutes, said the driver",
