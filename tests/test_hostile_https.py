@@ -8,7 +8,7 @@ import gzip
 import json
 import os
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -18,7 +18,7 @@ from requests import Session
 from schemathesis.checks import CheckFunction
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from docs.openapi import document
+from docs.openapi import OPERATIONS, document
 from lockstep.ids import phone_of
 from onebox import ROOT
 from onebox.stack import Stack
@@ -555,25 +555,37 @@ def turn() -> Iterator[int]:
     return count()
 
 
-@API.parametrize()
-def test_whatever_eve_asks_is_answered_as_the_document_says_and_leaves_ana_alone(
-    case: schemathesis.Case[Any], users: TwoUsers, session: Session, turn: Iterator[int]
-) -> None:
-    road: dict[str, Any] = {
-        "base_url": users.stack.api.url,
-        "session": session,
-        "headers": {"Authorization": f"Bearer {users.token(EVE)}"},
-    }
-    of_values: list[CheckFunction] = [negative_data_rejection, positive_data_acceptance]
+def whatever_eve_asks(operation_id: str) -> Callable[..., None]:
+    """Make the test of one operation."""
 
-    case.call_and_validate(excluded_checks=of_values if is_beyond_schemas(case) else None, **road)
-    if next(turn) % NAMED_EVERY == 0:
-        name_what_is_anas(case)
-        # Nothing is made up any more, so nothing need be wrong with it.
-        named = case.call_and_validate(excluded_checks=of_values, **road)
-        assert users.told(named.content) == []
+    @API.include(operation_id=operation_id).parametrize()
+    def is_answered_as_the_document_says(
+        case: schemathesis.Case[Any], users: TwoUsers, session: Session, turn: Iterator[int]
+    ) -> None:
+        road: dict[str, Any] = {
+            "base_url": users.stack.api.url,
+            "session": session,
+            "headers": {"Authorization": f"Bearer {users.token(EVE)}"},
+        }
+        of_values: list[CheckFunction] = [negative_data_rejection, positive_data_acceptance]
 
-    assert users.anas() == users.kept
+        case.call_and_validate(excluded_checks=of_values if is_beyond_schemas(case) else None, **road)
+        if next(turn) % NAMED_EVERY == 0:
+            name_what_is_anas(case)
+            # Nothing is made up any more, so nothing need be wrong with it.
+            named = case.call_and_validate(excluded_checks=of_values, **road)
+            assert users.told(named.content) == []
+
+        assert users.anas() == users.kept
+
+    made: Callable[..., None] = is_answered_as_the_document_says
+    return made
+
+
+# A name each: schemathesis puts what it parametrizes under one node id, and of those pytest-xdist runs the first alone.
+for _operation in OPERATIONS.values():
+    _name = f"test_whatever_eve_asks_by_{_operation.id}_is_answered_as_the_document_says_and_leaves_ana_alone"
+    globals()[_name] = whatever_eve_asks(_operation.id)
 
 
 def name_what_is_anas(case: schemathesis.Case[Any]) -> None:
