@@ -27,7 +27,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--people", type=int, default=40, help="with a phone and orders of their own")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000)
     parser.add_argument("--docs", type=Path, help="the folder whose reliability.md is to tell of it")
-    parser.add_argument("--keep", type=Path, help="an empty folder for what Apple was sent and the functions' logs")
+    parser.add_argument(
+        "--keep", type=Path, help="an empty folder for what Apple was sent, the functions' logs and the iPhones"
+    )
     said = parser.parse_args(arguments)
     sizes = Sizes(said.duration_s, said.phones, said.people)
     with ExitStack() as stack:

@@ -16,6 +16,9 @@ from onebox.phone import Phone
 from onebox.queues import QueuedMessage
 from tests.play.model import Activity, wrong_in_the_end, wrong_now
 
+# A page that DynamoDB throttles, or that many processes hold up, is under way longer than the stadium's.
+_UNDER_WAY_MS = 15_000
+
 # Of Powertools' loggers, as they are by default.
 _TIMESTAMP = "%Y-%m-%d %H:%M:%S,%f%z"
 
@@ -84,6 +87,7 @@ class Record:
             page=ROWS_OF_PHONE * self.page,
             unanswered=unanswered(self.logs),
             lapsed_ms=[*failed_ms(self.logs), *self.cut_ms],
+            under_way_ms=_UNDER_WAY_MS,
         )
 
     def verdicts(self) -> list[Verdict]:

@@ -1,5 +1,6 @@
 """A soak from its beginning to its end."""
 
+import json
 import os
 import random
 import sys
@@ -135,7 +136,7 @@ class Soak:
     """Sets everything up: onebox, its functions in processes of their own, the crowd and the people."""
 
     def __init__(self, sizes: Sizes, seed: int, folder: Path, on: ExitStack) -> None:
-        self._sizes = sizes
+        self._sizes, self._folder = sizes, folder
         self._began_s = time.monotonic()
         dice = [random.Random(f"{seed} {i}") for i in range(4)]  # noqa: S311 luck, not a secret
         self._hosted: dict[str, DyingFunction] = {}
@@ -344,6 +345,8 @@ class Soak:
         people.update_all()
         self._drain()
         self._audience.look()
+        told = [{**phone.to_json(), "signed_ms": people.signed_ms.get(phone.name, [])} for phone in phones]
+        (self._folder / "phones.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
         return Record(
             entries=self._audience.entries,
             crowd=self._crowd,

@@ -19,7 +19,7 @@ from bench.stadium.repeats import repeats
 from lockstep.apns import Environment
 from onebox.queues import QueuedMessage
 
-# So long may a page be under way that was read before a token was found dead elsewhere.
+# By default; where nothing holds a function up, a page takes a second or two.
 _UNDER_WAY_MS = 5_000
 
 # A whole token, or more than a hash of a phone; a JWT; a key.
@@ -64,6 +64,7 @@ class Judge:
         channels: Those that there are, and of which environment each is.
         saying: How channels keep what is said, and what may be said again on them.
         lapsed_ms: When a function could not note what it had learnt.
+        under_way_ms: So long may a page be under way that was read before a token was found dead elsewhere.
 
     Attributes:
         heard: What each phone was sent, and what it heard on its channel.
@@ -82,6 +83,7 @@ class Judge:
         channels: Mapping[str, Environment] | None = None,
         saying: Saying | None = None,
         lapsed_ms: Sequence[int] = (),
+        under_way_ms: int = _UNDER_WAY_MS,
     ) -> None:
         saying = saying or Saying()
         self._channels = channels or {}
@@ -89,6 +91,7 @@ class Judge:
         self._page = page
         self._entries = entries
         self._last = last_state
+        self._under_way_ms = under_way_ms
         self._crashed_ms = crashed_ms
         self.heard = who_heard(entries, crowd, self._channels, keeps=not saying.says_again)
         self._around = Circumstances.of(entries, crashed_ms, unanswered, lapsed_ms)
@@ -226,7 +229,7 @@ class Judge:
             return True
         if first.connection in self._around.broken or self._around.has_lapsed(first, again):
             return True
-        return again.connection != first.connection and again.at_ms - first.at_ms < _UNDER_WAY_MS
+        return again.connection != first.connection and again.at_ms - first.at_ms < self._under_way_ms
 
     def _forgotten(self) -> list[str]:
         live = [fan for fan in self._crowd.fans if not fan.gone_ms]
