@@ -64,16 +64,18 @@ class App:
                 "start_tokens": [{"attributes_type": name, "token": token} for name, token in tokens.items() if token],
                 "cards": [self._card(card) for card in ios.cards if card.is_running(self._now())],
             }
-        self._line.add(lambda: self._obey(self._client.report(user, truth)))
+        self._line.add(lambda: self._obey(user, self._client.report(user, truth)))
 
     def _card(self, card: Card) -> dict[str, Any]:
         known = {"run": card.run, "token": card.token}
         return {"card": card.id, "activity": card.activity} | {k: v for k, v in known.items() if v is not None}
 
-    def _obey(self, activities: Sequence[Mapping[str, Any]]) -> None:
+    def _obey(self, user: str, activities: Sequence[Mapping[str, Any]]) -> None:
         for activity in activities:
             with self._lock:
-                self._agree(activity)
+                # An answer that somebody else asked for, before a sign-out, is not for whoever holds the phone now.
+                if self.user == user:
+                    self._agree(activity)
 
     def _agree(self, said: Mapping[str, Any]) -> None:
         run, state, timestamp_s = said["run"], said.get("content_state"), said.get("timestamp") or 0
@@ -142,6 +144,9 @@ class App:
         with self._lock:
             if self.runs and self.user is not None:
                 self._line.add(lambda: self._welcome(card))
+            elif self.runs:
+                # It was on its way when the user signed out.
+                self.ios.take_down(card, CardState.DISMISSED, by="app", event="end")
 
     def _welcome(self, card: Card) -> None:
         """Keep one card per activity: that of the highest run; of two with the same run, the one that was there."""

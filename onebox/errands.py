@@ -74,6 +74,12 @@ class Line:
             self._waiting.append(errand)
         self._next()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether all is done."""
+        with self._lock:
+            return not self._running and not self._waiting
+
     def hold(self) -> None:
         """Begin nothing more until released: the phone is offline."""
         with self._lock:

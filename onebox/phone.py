@@ -63,6 +63,11 @@ class Phone:
         """What tests and timelines call it."""
         return self.hardware.name
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether its app has no request to make, nor one under way."""
+        return self._line.is_idle
+
     # --- what it shows
 
     @property

@@ -397,6 +397,33 @@ def test_signing_out_ends_the_cards_and_says_so(sender: RawClient, phone: Phone,
     assert api.said[-1][0] == deletion
 
 
+def test_a_start_that_was_on_its_way_when_the_user_signed_out_is_ended(
+    sender: RawClient, phone: Phone, phones: Phones, api: Api
+) -> None:
+    phone.sign_out()
+
+    start(sender, phone)
+    phones.wait()
+
+    assert [card.gone for card in phone.cards] == [CardState.DISMISSED]
+    assert api.of("PUT", "/cards/") == []
+
+
+def test_an_answer_that_comes_after_the_sign_out_is_not_obeyed(phones: Phones, api: Api) -> None:
+    phone = phones.make(self_start=True)
+    api.activities = [answer()]
+    # What was asked for while it was online is answered once nobody is signed in.
+    phone.go_offline()
+    phone.launch("ana")
+    phone.sign_out()
+
+    phone.go_online()
+    phones.wait()
+
+    assert len(api.of("PUT", "/v1/devices/")) == 1
+    assert phone.cards == []
+
+
 def test_an_app_tries_again_after_a_server_error(phone: Phone, phones: Phones, api: Api) -> None:
     api.statuses = [500, 429]
 
