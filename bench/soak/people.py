@@ -123,9 +123,11 @@ class People:
 
     def come_back(self) -> None:
         """Let whoever is away be there again."""
-        for _, act in self._later:
-            act()
-        self._later.clear()
+        while self._later:
+            self._stack.phones.wait(300)
+            waiting, self._later = self._later, []
+            for _, act in waiting:
+                act()
 
     def open_all_apps(self) -> None:
         """Let everybody open the app once more."""
@@ -207,28 +209,32 @@ class People:
         if not who.away:
             self.did["phones went offline"] += 1
             who.phone.go_offline()
-            self._for_a_while(who, who.phone.go_online)
+            self._for_a_while(who, lambda: self._go_online(who))
+
+    def _go_online(self, who: Person) -> None:
+        who.away = False
+        who.phone.go_online()
 
     def _sign_out(self, who: Person) -> None:
         if not who.away:
             self.did["signed out"] += 1
             self._note_sign(who)
             who.phone.sign_out()
+            self._for_a_while(who, lambda: self._sign_in(who))
 
-            def sign_in() -> None:
-                self._note_sign(who)
-                who.phone.launch(who.user)
-
-            self._for_a_while(who, sign_in)
+    def _sign_in(self, who: Person) -> None:
+        if not who.phone.is_idle:
+            # An app lets nobody in before it was told that the sign-out is done.
+            self._later.append((time.monotonic() + 1, lambda: self._sign_in(who)))
+            return
+        who.away = False
+        self._note_sign(who)
+        who.phone.launch(who.user)
 
     def _note_sign(self, who: Person) -> None:
         self.handed.setdefault(who.phone.name, []).append(len(who.phone.history))
 
     def _for_a_while(self, who: Person, end: Callable[[], None]) -> None:
-        def come_back() -> None:
-            who.away = False
-            end()
-
         who.away, who.stayed = True, False
         self.disturbed.add(who.phone.name)
-        self._later.append((time.monotonic() + self._dice.uniform(*_AWAY_S), come_back))
+        self._later.append((time.monotonic() + self._dice.uniform(*_AWAY_S), end))
