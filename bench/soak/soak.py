@@ -345,7 +345,7 @@ class Soak:
         people.update_all()
         self._drain()
         self._audience.look()
-        told = [{**phone.to_json(), "signed_ms": people.signed_ms.get(phone.name, [])} for phone in phones]
+        told = [{**phone.to_json(), "handed": people.handed.get(phone.name, [])} for phone in phones]
         (self._folder / "phones.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
         return Record(
             entries=self._audience.entries,
