@@ -33,7 +33,7 @@ from onebox.stack import Stack
 from onebox.template import FunctionSpec
 from tests.play.model import behind, wrong_in_the_end
 
-# So long a soak is as deployed; a shorter one is a smaller world: timeouts, waits and gaps shrink.
+# So long a soak's timeouts are as deployed; a shorter one is a smaller world: timeouts, waits and gaps shrink.
 FULL_S = 600.0
 _LEAST_TIMEOUT_S = 6.0
 
