@@ -9,7 +9,7 @@ from lockstep.apns import Environment
 from onebox.lock_screen import CardState
 from onebox.phone import Phone
 from onebox.stack import Stack
-from tests.messages import end, start, update
+from tests.messages import DRIVER, end, start, update
 from tests.pushing import ORDER, ask, minutes, now_ms, pushed, row, say, settle, started
 
 
@@ -180,7 +180,7 @@ def test_what_is_published_while_a_card_has_no_token_yet_is_not_lost(stack: Stac
     ask(stack, "a-phone/cards/card-1", {"activity": ORDER, "token": stack.apns.issue_token(Environment.PRODUCTION)})
 
     [push] = stack.apns.pushes
-    assert json.dumps(push.payload["aps"]["content-state"]) == '{"driver": "Ana", "minutes": 7}'
+    assert json.dumps(push.payload["aps"]["content-state"]) == json.dumps({"driver": DRIVER, "minutes": 7})
 
 
 # --- ends

@@ -30,9 +30,12 @@ def begin(tmp_path_factory: pytest.TempPathFactory, outside: Outside) -> Iterato
 
 
 def test_make_torture_finds_all_that_it_imports() -> None:
-    said = subprocess.run(["make", "-n", "torture"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    command = said.splitlines()[-1].replace(".venv/bin/python", sys.executable)
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    # `make test` itself says of its shell that it is make's.
+    environment = {name: os.environ[name] for name in os.environ.keys() - {"PYTHONPATH", "MAKEFLAGS", "MAKELEVEL"}}
+    made = subprocess.run(
+        ["make", "-n", "torture"], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+    )
+    command = made.stdout.splitlines()[-1].replace(".venv/bin/python", sys.executable)
 
     ran = subprocess.run(["bash", "-c", f"{command} --help"], cwd=ROOT, env=environment, capture_output=True, text=True)
 
