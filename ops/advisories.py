@@ -23,7 +23,7 @@ _PATIENCE_S = 60
 
 
 # How pip-audit, and what it asks with, say that there was no answer or none that can be used.
-_NO_ANSWER = re.compile("ConnectionError|Could not connect|Timeout|ServiceError")
+_NO_ANSWER = re.compile(r"requests\.exceptions\.|ConnectionError|Could not connect|Timeout|ServiceError")
 
 
 class Unreachable(Exception):

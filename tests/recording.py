@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from types import CodeType, FrameType
@@ -206,7 +207,9 @@ class Plugin:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if self.recording is not None:
-            files = set((self._config.rootpath / "tests").rglob("test_*.py"))
+            left = self._config.getini("norecursedirs")
+            every = (self._config.rootpath / "tests").rglob("test_*.py")
+            files = {file for file in every if not any(fnmatch(part, one) for part in file.parts for one in left)}
             named = any("::" in argument for argument in self._config.args)
             left_out = self._deselected or named or self._config.getoption("collectonly")
             self._told.whole = not left_out and files <= {item.path for item in session.items}

@@ -9,8 +9,8 @@ import time_machine
 from lockstep.apns import Environment
 from onebox.apns.simulator import Fault
 from onebox.stack import Stack
-from tests.messages import start, update
-from tests.pushing import ORDER, ask, now_ms, register_card, say, set_up_with, settle, started
+from tests.messages import end, start, update
+from tests.pushing import ORDER, ask, now_ms, register_card, row, say, set_up_with, settle, started
 
 # So long ago a publish was true that is said to be old here, and so long it may take.
 OLD_MS, AMPLE_MS = 100_000, 60_000
@@ -99,3 +99,23 @@ def test_a_start_counts_too(stack: Stack) -> None:
 
     [one] = took_ms(stack)
     assert OLD_MS <= one < OLD_MS + AMPLE_MS
+
+
+def test_a_new_run_is_news_though_the_last_one_s_end_was_said_again(stack: Stack) -> None:
+    started(stack, "ana")
+    say(stack, end())
+    settle(stack)
+    with time_machine.travel(time.time() + 601, tick=True):
+        stack.functions["SweepFunction"].invoke({})
+        settle(stack)
+        assert row(stack).repeats == 1
+        say(stack, start(ORDER, "ana"))
+        settle(stack)
+        stack.functions["PushFunction"].log.clear()
+
+        say(stack, update(minutes=3))
+
+        assert len(took_ms(stack)) == 1
+    # What was signed with a later date is of no use today.
+    stack.functions["PushFunction"].restart()
+    stack.functions["SweepFunction"].restart()

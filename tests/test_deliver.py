@@ -26,7 +26,7 @@ from lockstep.plan import Plan
 from lockstep.queues import DeliveryQueue
 from lockstep.row import Row
 from lockstep.sender import Sender
-from lockstep.settle import PHONES_MAX
+from lockstep.settle import NAMED_MAX
 from lockstep.shards import Sharded
 from lockstep.single_requests import SingleRequests
 from lockstep.slice_items import SliceItems
@@ -249,7 +249,7 @@ def test_a_delivery_handed_on_for_ever_is_a_failure(world: World) -> None:
 
 
 def test_phones_that_wait_are_retried_as_phones_in_groups(world: World) -> None:
-    count = PHONES_MAX + 5
+    count = NAMED_MAX + 5
     phones = world.has_phones(count)
     world.stack.apns.faults.add(Fault("answer", count=None, status=503, reason="ServiceUnavailable"))
     row = world.publish(update())
@@ -258,7 +258,7 @@ def test_phones_that_wait_are_retried_as_phones_in_groups(world: World) -> None:
 
     retries = world.queued()
     assert sorted(phone for retry in retries for phone in retry.phones or ()) == phones
-    assert {len(retry.phones or ()) for retry in retries} == {PHONES_MAX, 5}
+    assert {len(retry.phones or ()) for retry in retries} == {NAMED_MAX, 5}
     assert {(retry.attempt, retry.from_revision, retry.audience) for retry in retries} == {(1, 0, Audience.CARDS)}
     assert not world.row().owes, "the retries owe it now"
 

@@ -151,7 +151,12 @@ def run(folder: Path, line: str, *more: str) -> tuple[int, str]:
     (folder / "tests").mkdir()
     (folder / "conftest.py").write_text('pytest_plugins = ["tests.recording"]\n')
     (folder / "tests" / "test_it.py").write_text(SUITE.format(line=line))
-    (folder / "pytest.ini").write_text(f"[pytest]\npythonpath = {ROOT} {ROOT / 'layers' / 'shared'}\n")
+    # A folder that pytest was told to leave out is no part of a whole run.
+    (folder / "tests" / "foreign").mkdir()
+    (folder / "tests" / "foreign" / "test_other.py").write_text("raise SystemExit(1)\n")
+    (folder / "pytest.ini").write_text(
+        f"[pytest]\npythonpath = {ROOT} {ROOT / 'layers' / 'shared'}\nnorecursedirs = foreign\n"
+    )
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--rootdir={folder}", *more, "tests"]
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     return ran.returncode, ran.stdout + ran.stderr

@@ -17,6 +17,8 @@ _PERCENTS = (50, 95, 99)
 
 # How many parts of a soak the table tells apart, and the plot.
 _ROWS, _POINTS = 10, 60
+# By so much a trouble may end late, and still not be one of the next row.
+_OVER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class Report:
         parts = [*self._parts(_ROWS), (self._soaked.began_ms + self._soaked.sizes.duration_s * 1000, float("inf"))]
         for begin_ms, end_ms in parts:
             begin_s, end_s = ((at - self._soaked.began_ms) / 1000 for at in (begin_ms, end_ms))
-            met = [one.name for one in self._soaked.troubles if one.begin_s < end_s and one.end_s > begin_s]
+            met = [one.name for one in self._soaked.troubles if one.begin_s < end_s and one.end_s > begin_s + _OVER_S]
             when = f"{begin_s:.0f} to {end_s:.0f}" if end_ms < float("inf") else "after the load"
             rows.append([when, ", ".join(met) or "–", *self._row(begin_ms, end_ms)])
         rows.append(["all", "", *self._row(0, float("inf"))])

@@ -220,7 +220,8 @@ class Deliverer:
     def _note_acceptance(self, job: Job) -> None:
         """Note how long news took: not what a retry, a catch-up or an end that is said again brings."""
         accepted_ms, row = job.settlement.last_accepted_ms, job.plan.row
-        if accepted_ms is not None and job.delivery.brings_news and not row.repeats:
+        said_again = row.registers.ended and row.repeats
+        if accepted_ms is not None and job.delivery.brings_news and not said_again:
             self._telemetry.accepted_after(accepted_ms - row.registers.published_at_ms)
 
     def _follow_up(self, row: Row) -> None:

@@ -14,7 +14,7 @@ from lockstep.telemetry import Count, Telemetry
 from lockstep.tokens import Tokens
 
 # A message of the delivery queue names this many phones at most.
-PHONES_MAX = 200
+NAMED_MAX = 200
 
 # How long phones wait while Apple refuses our key or topic: a person must act first.
 STOPPED_DELAY_S = 60
@@ -242,6 +242,6 @@ def _audience(target: Target) -> Audience:
 def _split(delivery: Delivery, phones: Iterable[str]) -> list[Delivery]:
     named = list(phones)
     return [
-        replace(delivery, first="", last="", phones=tuple(named[i : i + PHONES_MAX]))
-        for i in range(0, len(named), PHONES_MAX)
+        replace(delivery, first="", last="", phones=tuple(named[i : i + NAMED_MAX]))
+        for i in range(0, len(named), NAMED_MAX)
     ]
