@@ -90,10 +90,18 @@ def test_a_source_that_is_out_of_order_or_not_there_is_no_failure_but_said(
 ) -> None:
     with source({}, status=503) as (url, _):
         broken = check(pins, url, capsys)
+        untrusted = check(pins, url.replace("http:", "https:"), capsys)
     gone = check(pins, url, capsys)
 
-    assert [status for status, _ in (broken, gone)] == [0, 0]
-    assert all("OSV can't be asked" in said and "NOT CHECKED" in said for _, said in (broken, gone))
+    assert [status for status, _ in (broken, untrusted, gone)] == [0, 0, 0]
+    assert all("OSV can't be asked" in said and "NOT CHECKED" in said for _, said in (broken, untrusted, gone))
+
+
+def test_what_pip_audit_asks_with_may_fail_in_any_way_and_that_is_no_answer() -> None:
+    """As where the machine in between has a certificate of its own, and PyPI is asked."""
+    last = "requests.exceptions.SSLError: HTTPSConnectionPool(host='pypi.example', port=443): certificate verify failed"
+
+    assert advisories._NO_ANSWER.search(f"Traceback (most recent call last):\n{last}\n")
 
 
 def test_pins_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
