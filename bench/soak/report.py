@@ -108,7 +108,11 @@ class Report:
         parts = [*self._parts(_ROWS), (self._soaked.began_ms + self._soaked.sizes.duration_s * 1000, float("inf"))]
         for begin_ms, end_ms in parts:
             begin_s, end_s = ((at - self._soaked.began_ms) / 1000 for at in (begin_ms, end_ms))
-            met = [one.name for one in self._soaked.troubles if one.begin_s < end_s and one.end_s > begin_s + _OVER_S]
+            met = [
+                one.name
+                for one in self._soaked.troubles
+                if one.begin_s < end_s and (one.begin_s >= begin_s or one.end_s > begin_s + _OVER_S)
+            ]
             when = f"{begin_s:.0f} to {end_s:.0f}" if end_ms < float("inf") else "after the load"
             rows.append([when, ", ".join(met) or "–", *self._row(begin_ms, end_ms)])
         rows.append(["all", "", *self._row(0, float("inf"))])
