@@ -9,6 +9,7 @@ import pytest
 from aws_lambda_powertools import Logger, Metrics
 
 from lockstep.apns import Environment
+from lockstep.settle import STOPPED_DELAY_S
 from lockstep.telemetry import Count, Telemetry
 from onebox import ROOT
 from onebox.apns.simulator import Fault
@@ -92,6 +93,25 @@ def test_every_alarm_is_heard_when_it_begins_and_when_it_is_over_and_never_for_w
         assert alarm["AlarmActions"] == alarm["OKActions"] == heard, name
         assert alarm["TreatMissingData"] == "notBreaching", name
         assert alarm["ComparisonOperator"] == "GreaterThanThreshold", name
+
+
+@pytest.mark.parametrize("name", [name for name, one in ALARMS.items() if "sweep" in str(one.get("Dimensions"))])
+def test_what_the_sweep_tells_every_five_minutes_is_not_over_between_two_sweeps(name: str) -> None:
+    [rule] = properties("AWS::Events::Rule").values()
+    assert rule["ScheduleExpression"] == "rate(5 minutes)"
+
+    alarm = ALARMS[name]
+
+    assert alarm["Period"] * alarm["EvaluationPeriods"] >= 2 * 300
+    assert alarm["DatapointsToAlarm"] == 1
+
+
+def test_a_key_that_does_not_work_rings_from_one_try_to_the_next() -> None:
+    """What waits for a key comes again after a minute, and a rotation that is through by then rings for nobody."""
+    alarm = ALARMS["SigningKeyAlarm"]
+
+    assert alarm["Period"] * alarm["EvaluationPeriods"] > 2 * STOPPED_DELAY_S
+    assert alarm["DatapointsToAlarm"] == 2
 
 
 # --- what rings, and what does not
