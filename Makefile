@@ -40,7 +40,7 @@ sam-local: $(DEV) build ## Run every event and route in Lambda's runtime, and ch
 	$(ONEBOX) sam-local
 
 test: $(DEV) $(SAM) ## Run the tests, two at a time
-	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 
 foreign: $(DEV) ## Push to the APNs simulator with other people's clients (those of npm and PyPI, curl, h2load; a minute)
 	.venv/bin/python -m pytest tests/foreign
