@@ -1,0 +1,179 @@
+import ActivityKit
+import UIKit
+
+@MainActor
+protocol CardsOfOneType {
+    var attributesType: String { get }
+    var startToken: String? { get }
+    func observe()
+    func reported() -> [Report.Card]
+    func agree(_ said: ActivityAnswer) async
+    func endAll() async
+}
+
+/// The cards of one type of attributes: what iOS says of them goes to Lockstep, what Lockstep answers is done to them.
+@MainActor
+final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
+    let attributesType = String(describing: Attributes.self)
+    private unowned let lockstep: Lockstep
+    /// Ids, the first seen first.
+    private var seen: [String] = []
+    /// Ids of those that the app itself took away.
+    private var discarded: Set<String> = []
+
+    init(of lockstep: Lockstep) {
+        self.lockstep = lockstep
+    }
+
+    /// Read anew each time: its stream has been seen to stay silent where the token had changed.
+    var startToken: String? { Activity<Attributes>.pushToStartToken?.hex }
+
+    private var running: [Activity<Attributes>] {
+        Activity<Attributes>.activities.filter { [.active, .stale].contains($0.activityState) }
+    }
+
+    // MARK: What iOS says
+
+    func observe() {
+        // Those that are there, and the streams: in a launch for a push, a stream may begin after its first value.
+        for card in running { appeared(card) }
+        Task { for await activity in Activity<Attributes>.activityUpdates { appeared(activity) } }
+        Task {
+            for await token in Activity<Attributes>.pushToStartTokenUpdates {
+                lockstep.putStartToken(attributesType, token.hex)
+            }
+        }
+    }
+
+    private func appeared(_ activity: Activity<Attributes>) {
+        guard running.contains(where: { $0.id == activity.id }), !seen.contains(activity.id) else { return }
+        seen.append(activity.id)
+        guard lockstep.memory.user != nil else {
+            // It was on its way when the user signed out.
+            Task { await discard(activity) }
+            return
+        }
+        remember(activity)
+        Task {
+            await keepOne(of: activity.attributes.activity)
+            if !discarded.contains(activity.id) { put(activity) }
+        }
+        Task {
+            for await token in activity.pushTokenUpdates where !discarded.contains(activity.id) {
+                lockstep.memory.cards[activity.id]?.token = token.hex
+                put(activity)
+            }
+        }
+        Task {
+            for await state in activity.activityStateUpdates where state == .ended || state == .dismissed {
+                return gone(activity.id, swiped: state == .dismissed && !discarded.contains(activity.id))
+            }
+        }
+    }
+
+    private func remember(_ activity: Activity<Attributes>) {
+        let attributes = activity.attributes
+        var card = lockstep.memory.cards[activity.id]
+            ?? Memory.Card(attributesType: attributesType, activity: attributes.activity, run: attributes.run, token: nil)
+        card.token = activity.pushToken?.hex ?? card.token
+        lockstep.memory.cards[activity.id] = card
+    }
+
+    private func put(_ activity: Activity<Attributes>) {
+        lockstep.putCard(activity.id) { [weak self] in await self?.discard(activity) }
+    }
+
+    private func gone(_ id: String, swiped: Bool) {
+        guard let card = lockstep.memory.cards.removeValue(forKey: id) else { return }
+        if swiped { lockstep.memory.dismiss(card.activity, run: card.run) }
+        lockstep.removeCard(id, reason: swiped ? "dismissed" : "ended")
+    }
+
+    /// Of two cards of an activity the higher run stays; of one run, the one that was there.
+    private func keepOne(of activity: String) async {
+        let cards = running.filter { $0.attributes.activity == activity }.sorted { one, other in
+            (run(of: one) ?? -1, -age(of: one)) > (run(of: other) ?? -1, -age(of: other))
+        }
+        for card in cards.dropFirst() { await discard(card) }
+    }
+
+    private func age(of card: Activity<Attributes>) -> Int { seen.firstIndex(of: card.id) ?? seen.count }
+
+    private func run(of card: Activity<Attributes>) -> Int? { lockstep.memory.cards[card.id]?.run }
+
+    private func discard(_ card: Activity<Attributes>) async {
+        discarded.insert(card.id)
+        await card.end(nil, dismissalPolicy: .immediate)
+    }
+
+    // MARK: What Lockstep hears, and answers
+
+    func reported() -> [Report.Card] {
+        let cards = running.filter { !discarded.contains($0.id) }
+        for card in cards { remember(card) }
+        // Swiped away while the app was dead: no stream will tell.
+        for (id, card) in lockstep.memory.cards where card.attributesType == attributesType {
+            if Activity<Attributes>.activities.contains(where: { $0.id == id }) { continue }
+            lockstep.memory.cards[id] = nil
+            lockstep.memory.dismiss(card.activity, run: card.run)
+        }
+        return cards.compactMap { card in
+            lockstep.memory.cards[card.id].map {
+                Report.Card(card: card.id, activity: $0.activity, run: $0.run, token: $0.token)
+            }
+        }
+    }
+
+    func agree(_ said: ActivityAnswer) async {
+        let date = Date(timeIntervalSince1970: TimeInterval(said.timestamp))
+        var shown = false
+        for card in running where card.attributes.activity == said.activity {
+            // A card that the app made before it knew of a run is of the first that it hears of.
+            let itsRun = run(of: card) ?? said.run
+            lockstep.memory.cards[card.id]?.run = itsRun
+            let content = stated(said, relevanceScore: card.content.relevanceScore)
+            if said.ended || itsRun < said.run {
+                await card.end(itsRun == said.run ? content : nil, dismissalPolicy: .default, timestamp: date)
+            } else if itsRun == said.run {
+                shown = true
+                // iOS ignores what is older than what it shows.
+                if let content { await card.update(content, timestamp: date) }
+            }
+        }
+        let wanted = !said.ended && said.attributesType == attributesType
+            && !lockstep.memory.isUnwanted(said.activity, run: said.run)
+        // Apple lets an app start a card only in the foreground; a start by push needs none of this.
+        if wanted, !shown, UIApplication.shared.applicationState == .active,
+            let attributes = try? said.attributes?.decoded(as: Attributes.self),
+            let content = stated(said, relevanceScore: 0) {
+            start(attributes, content, channel: said.channel)
+        }
+    }
+
+    private func stated(_ said: ActivityAnswer, relevanceScore: Double) -> ActivityContent<Attributes.ContentState>? {
+        guard let state = try? said.contentState?.decoded(as: Attributes.ContentState.self) else { return nil }
+        let staleDate = said.staleDate.map { Date(timeIntervalSince1970: $0) }
+        return ActivityContent(state: state, staleDate: staleDate, relevanceScore: relevanceScore)
+    }
+
+    func start(_ attributes: Attributes, _ content: ActivityContent<Attributes.ContentState>, channel: String?) {
+        if running.contains(where: { $0.attributes.activity == attributes.activity }) { return }
+        var started: Activity<Attributes>?
+        if #available(iOS 18, *), let channel {
+            started = try? Activity.request(attributes: attributes, content: content, pushType: .channel(channel))
+        }
+        if let card = started ?? (try? Activity.request(attributes: attributes, content: content, pushType: .token)) {
+            appeared(card)
+        }
+    }
+
+    func endAll() async {
+        // Also those that are over, and still to be seen.
+        for card in Activity<Attributes>.activities { await discard(card) }
+        lockstep.memory.cards = lockstep.memory.cards.filter { $0.value.attributesType != attributesType }
+    }
+}
+
+private extension Data {
+    var hex: String { map { String(format: "%02x", $0) }.joined() }
+}

@@ -1,0 +1,49 @@
+import Foundation
+
+/// What must outlive the app's process: who is signed in, which cards there were, which nobody wants back.
+@MainActor
+final class Memory {
+    struct Card: Codable {
+        let attributesType: String
+        let activity: String
+        /// From the attributes; else the run that Lockstep named first.
+        var run: Int?
+        /// The newest that iOS gave: what is reported without one has none.
+        var token: String?
+    }
+
+    private struct Content: Codable {
+        var user: String?
+        var cards: [String: Card] = [:]
+        var unwanted: [String] = []
+    }
+
+    private let key = "lockstep"
+    private var content: Content {
+        didSet { UserDefaults.standard.set(try? JSONEncoder().encode(content), forKey: key) }
+    }
+
+    init() {
+        let stored = UserDefaults.standard.data(forKey: key)
+        content = stored.flatMap { try? JSONDecoder().decode(Content.self, from: $0) } ?? Content()
+    }
+
+    var user: String? {
+        get { content.user }
+        set { content.user = newValue }
+    }
+
+    var cards: [String: Card] {
+        get { content.cards }
+        set { content.cards = newValue }
+    }
+
+    /// Notes that a person swiped away the card of a run.
+    func dismiss(_ activity: String, run: Int?) {
+        content.unwanted = Array((content.unwanted + ["\(activity) \(run ?? 0)"]).suffix(100))
+    }
+
+    func isUnwanted(_ activity: String, run: Int) -> Bool {
+        content.unwanted.contains("\(activity) \(run)")
+    }
+}

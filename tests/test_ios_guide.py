@@ -1,0 +1,198 @@
+"""The guide for the app: its Swift parses, says what the API takes, and stands in the guide as it stands in its files."""
+
+import json
+import plistlib
+import re
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import get_args
+from urllib.parse import urlsplit
+
+import pytest
+from pydantic import BaseModel
+
+from lockstep import models
+from lockstep.apns import Environment
+from lockstep.payload import attributes_of
+from lockstep.row import Row
+from onebox.stack import Stack
+from tests import swift
+from tests.documents import DOCS, Block, blocks, commands
+from tests.messages import START_APS, start
+from tests.phones_side import RegisterSide
+
+FILES = sorted((DOCS / "ios").glob("*.swift"))
+GUIDE = (DOCS / "ios.md").read_text()
+PARSED = {path.name: swift.read(path) for path in FILES}
+
+
+def as_a_quote(text: str) -> str:
+    """Return lines without their indentation, which a quote may lose."""
+    return "\n".join(line.strip() for line in text.strip().splitlines())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_file_is_swift(path: Path) -> None:
+    assert swift.wrong(PARSED[path.name]) == []
+
+
+def test_what_is_no_swift_is_noticed() -> None:
+    assert swift.wrong(swift._PARSER.parse(b"func f( {").root_node)
+
+
+@pytest.mark.parametrize("block", blocks("swift"), ids=str)
+def test_every_quote_stands_in_a_file(block: Block) -> None:
+    assert any(as_a_quote(block.text) in as_a_quote(path.read_text()) for path in FILES)
+
+
+def test_the_guide_leads_to_every_file() -> None:
+    linked = set(re.findall(r"\]\(ios/(\w+\.swift)\)", GUIDE))
+
+    assert linked == {path.name for path in FILES}
+    assert "eleven files" in GUIDE
+    assert len(FILES) == 11
+
+
+MESSAGES: dict[str, type[BaseModel]] = {
+    "Report": models.Report,
+    "StartToken": models.ReportedStartToken,
+    "Card": models.ReportedCard,
+    "StartTokenRegistration": models.StartTokenRegistration,
+    "CardRegistration": models.CardRegistration,
+    "ReportAnswer": models.ReportAnswer,
+    "ActivityAnswer": models.ActivityAnswer,
+    "ChannelAnswer": models.ChannelAnswer,
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_every_message_has_the_keys_of_the_api(name: str) -> None:
+    struct = swift.structs(PARSED["LockstepMessages.swift"])[name]
+    keys = swift.json_keys(struct)
+
+    assert keys
+    assert set(keys) == set(swift.fields(struct))
+    assert set(keys.values()) == set(MESSAGES[name].model_fields)
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_what_the_api_needs_is_never_left_out_and_what_it_may_leave_out_is_optional(name: str) -> None:
+    struct = swift.structs(PARSED["LockstepMessages.swift"])[name]
+    optional = {
+        field
+        for field in swift.fields(struct)
+        if re.search(rf"let {field}: [^\n]*\?$", swift.text(struct), re.MULTILINE)
+    }
+    keys = swift.json_keys(struct)
+    needed = {key for key, field in MESSAGES[name].model_fields.items() if field.is_required()}
+
+    answered = name.endswith("Answer")
+    assert not {keys[field] for field in optional} & needed
+    assert not answered or {keys[field] for field in keys if field not in optional} == needed
+
+
+def test_every_message_is_one_of_the_api_and_the_error_has_its_fields() -> None:
+    declared = swift.structs(PARSED["LockstepMessages.swift"])
+    coded = {name for name, struct in declared.items() if swift.text(struct).startswith("struct")}
+
+    assert coded == {*MESSAGES, "Refusal"}
+    document = json.loads((DOCS / "openapi.json").read_text())
+    assert set(document["components"]["schemas"]["Error"]["properties"]) == {"field", "message"}
+    assert list(swift.json_keys(declared["Refusal"])) == ["field", "message"]
+
+
+def test_every_request_is_a_route_and_every_route_is_requested() -> None:
+    made = [arguments for arguments in swift.calls(PARSED["LockstepClient.swift"], "send") if '"' in arguments[0]]
+    asked = {(method.strip('"'), re.sub(r"\\\(\w+\)", "{}", path.strip('"'))) for method, path, *_ in made}
+    document = json.loads((DOCS / "openapi.json").read_text())
+    routes = {
+        (method.upper(), re.sub(r"\{\w+\}", "{}", path)) for path, one in document["paths"].items() for method in one
+    }
+
+    assert asked == routes
+
+
+def test_every_query_is_a_parameter() -> None:
+    queries = re.findall(r'"(\w+)=\\\(', (DOCS / "ios" / "LockstepClient.swift").read_text())
+    document = json.loads((DOCS / "openapi.json").read_text())
+    known = {
+        parameter["name"]
+        for path in document["paths"].values()
+        for one in path.values()
+        for parameter in one.get("parameters", [])
+        if parameter["in"] == "query"
+    }
+
+    assert set(queries) == known
+
+
+def test_the_environments_and_the_reasons_are_those_of_the_api() -> None:
+    environment = (DOCS / "ios" / "PushEnvironment.swift").read_text()
+    [cases] = re.findall(r"case (production, sandbox)", environment)
+    said = models.Report.model_fields["environment"].annotation
+    cards = (DOCS / "ios" / "Cards.swift").read_text()
+    document = json.loads((DOCS / "openapi.json").read_text())
+    [reason] = [
+        parameter
+        for parameter in document["paths"]["/v1/devices/{device}/cards/{card}"]["delete"]["parameters"]
+        if parameter["name"] == "reason"
+    ]
+
+    assert set(cases.split(", ")) == set(Environment) == set(get_args(get_args(said)[0]))
+    assert set(re.findall(r'"(dismissed|ended)"', cards)) == set(reason["schema"]["enum"])
+
+
+def test_the_attributes_are_those_that_a_start_carries(stack: Stack) -> None:
+    side = RegisterSide(stack)
+    row: Row = side.publish(start("order-42", "ana"))
+    types = swift.structs(PARSED["OrderAttributes.swift"])
+
+    carried = attributes_of(row)
+
+    own = set(swift.fields(types["OrderAttributes"]))
+    assert own == set(carried)
+    assert set(swift.fields(types["ContentState"])) == set(START_APS["content-state"])
+    assert START_APS["attributes-type"] in types
+    protocol = (DOCS / "ios" / "OrderAttributes.swift").read_text().partition("struct OrderAttributes")[0]
+    assert set(re.findall(r"var (\w+):", protocol)) == set(carried) - set(START_APS["attributes"])
+
+
+def test_the_property_list_switches_live_activities_on() -> None:
+    [block] = blocks("xml", document="ios.md")
+
+    assert plistlib.loads(block.text.encode()) == {
+        "NSSupportsLiveActivities": True,
+        "NSSupportsLiveActivitiesFrequentUpdates": True,
+    }
+
+
+def test_every_request_by_hand_is_answered_as_the_guide_says(stack: Stack) -> None:
+    [block] = blocks("sh", document="ios.md")
+    setting, *requests = commands(block)
+    known = {
+        "API": stack.api.url,
+        "JWT": stack.identity.token("ana"),
+        "DEVICE": "3F2504E0-4F89-41D3-9A0C-0305E82C3301",
+        "NOW": "1800000000000",
+    }
+    assert setting[0] == "export"
+    assert {word.partition("=")[0] for word in setting[1:] if "=" in word} == set(known)
+
+    answers = [by_curl([re.sub(r"\$([A-Z]+)", lambda name: known[name[1]], word) for word in one]) for one in requests]
+
+    assert answers == [200, 204, 404, 204, 204]
+    assert "The first answers 200 and what the phone should show, the third 404, the others 204." in GUIDE
+
+
+def by_curl(words: list[str]) -> int:
+    """Make the request that a command line of curl's would make; return the answer's status."""
+    assert words[:3] == ["curl", "-i", "-X"]
+    method, url, *options = words[3:]
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    assert set(given) <= {"-H", "-d"}
+    name, _, value = given["-H"].partition(": ")
+    split = urlsplit(url)
+    with closing(HTTPConnection(split.netloc, timeout=10)) as connection:
+        connection.request(method, f"{split.path}?{split.query}", given.get("-d"), {name: value})
+        return connection.getresponse().status
