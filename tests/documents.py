@@ -43,8 +43,16 @@ def blocks(language: str | None = None, *, document: str | None = None) -> list[
 
 
 def commands(block: Block) -> Iterator[list[str]]:
-    """Yield the words of each command of a block: comments left out, lines that go on joined, variables as they stand."""
+    """
+    Yield the words of each command of a block: comments left out, lines that go on joined, variables as they stand.
+
+    Of `export NAME=$(command)` first `export` and the names, then each command.
+    """
     for line in block.text.replace("\\\n", " ").splitlines():
+        if line.startswith("export "):
+            yield ["export", *re.findall(r"(?<= )([A-Z_]+)=", line)]
+            yield from (shlex.split(inner) for inner in re.findall(r"\$\((.*?)\)(?= |$)", line))
+            continue
         words = shlex.split(line, comments=True)
         while "&&" in words:
             cut = words.index("&&")
