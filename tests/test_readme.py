@@ -18,7 +18,8 @@ from tests.messages import read
 
 README = (ROOT / "README.md").read_text()
 
-# Which blocks are tried, and where: in this file, and for the guides in test_ios_guide.py and test_producers_guide.py.
+# Which blocks are tried, and where: in this file, and for the guides in test_ios_guide.py, test_producers_guide.py and
+# test_operations_guide.py.
 TRIED = {
     "": {path.name for path in DOCUMENTS},  # drawings, and what a command prints
     "sh": {path.name for path in DOCUMENTS},
@@ -28,6 +29,7 @@ TRIED = {
     "hcl": {"producers.md"},
     "swift": {"ios.md"},
     "xml": {"ios.md"},
+    "toml": {"operations.md"},
 }
 
 
@@ -54,6 +56,7 @@ def test_every_command_is_of_a_kind_that_is_checked_here() -> None:
     # Requests by curl are made in test_ios_guide.py, and `export` says what else a command finds in its environment.
     made_here = {"make", "sam", "aws"}
     assert {words[0] for words in commands()} == made_here | {"export", "curl", "jq", "date", ".venv/bin/python"}
+    assert {words[1] for words in of("sam")} == {"local", "deploy", "delete"}
     assert {" ".join(words[:3]) for words in of(".venv/bin/python")} <= {
         ".venv/bin/python -m onebox",
         ".venv/bin/python -c import uuid; print(uuid.uuid4())",
