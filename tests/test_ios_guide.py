@@ -3,11 +3,8 @@
 import json
 import plistlib
 import re
-from contextlib import closing
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import get_args
-from urllib.parse import urlsplit
 
 import pytest
 from pydantic import BaseModel
@@ -18,6 +15,7 @@ from lockstep.payload import attributes_of
 from lockstep.row import Row
 from onebox.stack import Stack
 from tests import swift
+from tests.curl import by_curl
 from tests.documents import DOCS, Block, blocks, commands
 from tests.messages import START_APS, start
 from tests.phones_side import RegisterSide
@@ -158,6 +156,41 @@ def test_the_attributes_are_those_that_a_start_carries(stack: Stack) -> None:
     assert set(re.findall(r"var (\w+):", protocol)) == set(carried) - set(START_APS["attributes"])
 
 
+# What the code asks of ActivityKit, as Apple's reference has it, and the first iOS that has it.
+ACTIVITY_KIT = {
+    "activities": 16.1,
+    "activityState": 16.1,
+    "activityStateUpdates": 16.1,
+    "activityUpdates": 16.1,
+    "activityEnablementUpdates": 16.1,
+    "areActivitiesEnabled": 16.1,
+    "attributes": 16.1,
+    "content": 16.2,
+    "end": 17.2,  # with a timestamp
+    "frequentPushEnablementUpdates": 16.2,
+    "frequentPushesEnabled": 16.2,
+    "id": 16.1,
+    "pushToStartToken": 17.2,
+    "pushToStartTokenUpdates": 17.2,
+    "pushToken": 16.1,
+    "pushTokenUpdates": 16.1,
+    "request": 16.2,
+    "update": 17.2,  # with a timestamp
+}
+
+
+def test_no_name_of_activitykit_is_guessed_and_none_is_newer_than_the_guide_says() -> None:
+    code = "\n".join((DOCS / "ios" / name).read_text() for name in ("Cards.swift", "Lockstep.swift"))
+    asked = set(re.findall(r"\b(?:Activity(?:<Attributes>)?|activity|card|one|info)\.(\w+)", code))
+    asked |= set(re.findall(r"\$0\.(activity\w+)", code))
+    of_memory = {"activity", "attributesType", "run", "token"}
+
+    assert asked - of_memory == ACTIVITY_KIT.keys()
+    assert max(ACTIVITY_KIT.values()) == 17.2
+    assert "They need iOS 17.2" in GUIDE
+    assert code.count("iOS 18") == 1  # .channel
+
+
 def test_the_property_list_switches_live_activities_on() -> None:
     [block] = blocks("xml", document="ios.md")
 
@@ -179,20 +212,9 @@ def test_every_request_by_hand_is_answered_as_the_guide_says(stack: Stack) -> No
     }
     assert setting == ["export", *known]
 
-    answers = [by_curl([re.sub(r"\$([A-Z]+)", lambda name: known[name[1]], word) for word in one]) for one in requests]
+    answers = [
+        by_curl([re.sub(r"\$([A-Z]+)", lambda name: known[name[1]], word) for word in one])[0] for one in requests
+    ]
 
     assert answers == [200, 204, 404, 204, 204]
     assert "The first answers 200 and what the phone should show, the third 404, the others 204." in GUIDE
-
-
-def by_curl(words: list[str]) -> int:
-    """Make the request that a command line of curl's would make; return the answer's status."""
-    assert words[:3] == ["curl", "-i", "-X"]
-    method, url, *options = words[3:]
-    given = dict(zip(options[::2], options[1::2], strict=True))
-    assert set(given) <= {"-H", "-d"}
-    name, _, value = given["-H"].partition(": ")
-    split = urlsplit(url)
-    with closing(HTTPConnection(split.netloc, timeout=10)) as connection:
-        connection.request(method, f"{split.path}?{split.query}", given.get("-d"), {name: value})
-        return connection.getresponse().status

@@ -20,6 +20,7 @@ from onebox.lock_screen import CardState
 from onebox.phone import Phone
 from onebox.stack import Stack
 from tests.aws_command import AwsCommand
+from tests.curl import by_curl
 from tests.documents import ROOT, Block, blocks, commands
 from tests.messages import read, start
 
@@ -96,6 +97,7 @@ def run(stack: Stack, variables: dict[str, str], *, under: str) -> list[AwsComma
 def test_every_block_is_tried_by_a_test_here() -> None:
     tried = {
         "What to get right once": ["sh", "json"],
+        "Try it on your machine": ["sh"],
         "boto3": ["python"],
         "AWS CLI": ["sh", "sh"],
         "SNS": ["sh"],
@@ -131,6 +133,20 @@ def test_the_queues_address_is_found_in_the_outputs() -> None:
     assert names == ["export", "PUBLISH_QUEUE_URL"]
     assert command.parameters == {"StackName": "lockstep"}
     assert jmespath.search(command.query, stacks) == ["https://queue"]
+
+
+def test_what_is_read_of_a_running_onebox_is_there_and_a_phone_is_made_by_the_command(stack: Stack) -> None:
+    names, *said = commands(of("sh", under="Try it on your machine")[0])
+    asked = [words[2].removeprefix(".") for words in said if words[0] == "jq"]
+    make, show = [
+        [word.replace("$CONTROL", stack.control.url) for word in words] for words in said if words[0] == "curl"
+    ]
+
+    assert set(asked) <= stack.endpoints().keys()
+    assert {"PUBLISH_QUEUE_URL", "AWS_ENDPOINT_URL", "CONTROL"} <= set(names)
+    assert by_curl(make)[0] == 200
+    status, phones = by_curl(show)
+    assert (status, [phone["user"] for phone in phones]) == (200, ["ana"])
 
 
 def test_the_policy_is_one(stack: Stack) -> None:

@@ -29,7 +29,9 @@ final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
     var startToken: String? { Activity<Attributes>.pushToStartToken?.hex }
 
     private var running: [Activity<Attributes>] {
-        Activity<Attributes>.activities.filter { [.active, .stale].contains($0.activityState) }
+        Activity<Attributes>.activities.filter {
+            [.active, .stale].contains($0.activityState) && !discarded.contains($0.id)
+        }
     }
 
     // MARK: What iOS says
@@ -109,7 +111,7 @@ final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
     // MARK: What Lockstep hears, and answers
 
     func reported() -> [Report.Card] {
-        let cards = running.filter { !discarded.contains($0.id) }
+        let cards = running
         for card in cards { remember(card) }
         // Swiped away while the app was dead: no stream will tell.
         for (id, card) in lockstep.memory.cards where card.attributesType == attributesType {
@@ -157,7 +159,8 @@ final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
     }
 
     func start(_ attributes: Attributes, _ content: ActivityContent<Attributes.ContentState>, channel: String?) {
-        if running.contains(where: { $0.attributes.activity == attributes.activity }) { return }
+        let others = running.filter { $0.attributes.activity == attributes.activity }
+        if others.contains(where: { (run(of: $0) ?? Int.max) >= (attributes.run ?? 0) }) { return }
         var started: Activity<Attributes>?
         if #available(iOS 18, *), let channel {
             started = try? Activity.request(attributes: attributes, content: content, pushType: .channel(channel))

@@ -3,11 +3,13 @@ import Security
 
 /// This installation's id: random, made once, kept in the keychain of this phone alone.
 enum Installation {
-    private static let query: [String: Any] = [
-        kSecClass as String: kSecClassGenericPassword,
-        kSecAttrService as String: "lockstep",
-        kSecAttrAccount as String: "installation",
-    ]
+    private static var query: [String: Any] {
+        [
+            kSecClass as String: kSecClassGenericPassword,
+            kSecAttrService as String: "lockstep",
+            kSecAttrAccount as String: "installation",
+        ]
+    }
 
     /// Returns nil while the keychain can't be read: before the first unlock after a restart.
     static func id() -> String? {

@@ -4,7 +4,8 @@ import UIKit
 /// Keeps this phone's cards and Lockstep in step. On the main actor, as the app's delegate is.
 @MainActor
 final class Lockstep {
-    let memory = Memory()
+    /// Read when it is needed first: before the first unlock after a restart there is nothing to read.
+    private(set) lazy var memory = Memory()
     /// Names of the audiences that this phone is of, such as "team-42"; nil leaves what is stored.
     var follows: [String]? {
         didSet { if follows != oldValue { report() } }
@@ -31,6 +32,8 @@ final class Lockstep {
 
     /// At each launch, before `didFinishLaunching` returns, and each time the app comes to the foreground.
     func launch() {
+        // Before the first unlock nothing is known: neither who is signed in, nor which phone this is.
+        guard Installation.id() != nil else { return }
         if !observes {
             observes = true
             kinds.forEach { $0.observe() }
@@ -42,7 +45,7 @@ final class Lockstep {
 
     /// Tells the phone's whole truth, and does what the answer says.
     func report() {
-        guard let user = memory.user else { return }
+        guard observes, let user = memory.user else { return }
         uploads.add("report") { [self] in
             guard memory.user == user else { return }
             let answer = try await client().report(truth())
@@ -76,6 +79,7 @@ final class Lockstep {
     func signIn(as user: String) async {
         if let former = memory.user, former != user {
             memory.user = nil
+            follows = nil
             await endAll()
         }
         memory.user = user
@@ -86,6 +90,7 @@ final class Lockstep {
     /// False where Lockstep couldn't be told: cards are gone, and the next user's report signs this one out.
     func signOut() async -> Bool {
         memory.user = nil
+        follows = nil
         told = false
         let signedOutAtMs = now()
         await endAll()

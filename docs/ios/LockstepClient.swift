@@ -85,7 +85,8 @@ struct LockstepClient {
             request.setValue("application/json", forHTTPHeaderField: "Content-Type")
         }
         do {
-            request.setValue("Bearer \(try await token(fresh))", forHTTPHeaderField: "Authorization")
+            let jwt = try await token(fresh)
+            request.setValue("Bearer \(jwt)", forHTTPHeaderField: "Authorization")
             let (data, response) = try await URLSession.shared.data(for: request)
             return ((response as? HTTPURLResponse)?.statusCode ?? 0, data)
         } catch {

@@ -18,13 +18,13 @@ final class Memory {
         var unwanted: [String] = []
     }
 
-    private let key = "lockstep"
+    private static let key = "lockstep"
     private var content: Content {
-        didSet { UserDefaults.standard.set(try? JSONEncoder().encode(content), forKey: key) }
+        didSet { UserDefaults.standard.set(try? JSONEncoder().encode(content), forKey: Self.key) }
     }
 
     init() {
-        let stored = UserDefaults.standard.data(forKey: key)
+        let stored = UserDefaults.standard.data(forKey: Self.key)
         content = stored.flatMap { try? JSONDecoder().decode(Content.self, from: $0) } ?? Content()
     }
 
