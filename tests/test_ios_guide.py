@@ -18,7 +18,7 @@ from tests import swift
 from tests.curl import by_curl
 from tests.documents import DOCS, Block, blocks, commands
 from tests.messages import START_APS, start
-from tests.phones_side import RegisterSide
+from tests.phones_side import TOKEN, RegisterSide
 
 FILES = sorted((DOCS / "ios").glob("*.swift"))
 GUIDE = (DOCS / "ios.md").read_text()
@@ -189,6 +189,16 @@ def test_no_name_of_activitykit_is_guessed_and_none_is_newer_than_the_guide_says
     assert max(ACTIVITY_KIT.values()) == 17.2
     assert "They need iOS 17.2" in GUIDE
     assert code.count("iOS 18") == 1  # .channel
+
+
+def test_a_card_that_is_registered_without_its_token_keeps_it(stack: Stack) -> None:
+    side = RegisterSide(stack)
+    side.put_card(token=TOKEN, observed_at_ms=side.clock.ms - 2)
+    assert [card.token for card in side.cards()] == [TOKEN]
+
+    side.report(cards=[{"card": "c-1", "activity": "order-42"}])
+
+    assert [card.token for card in side.cards()] == [TOKEN]
 
 
 def test_the_property_list_switches_live_activities_on() -> None:

@@ -18,6 +18,8 @@ final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
     private unowned let lockstep: Lockstep
     /// Ids, the first seen first.
     private var seen: [String] = []
+    /// By id, the newest that the streams gave. Not kept beyond the process: a token may change while there is none.
+    private var tokens: [String: String] = [:]
     /// Ids of those that the app itself took away.
     private var discarded: Set<String> = []
 
@@ -62,7 +64,7 @@ final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
         }
         Task {
             for await token in activity.pushTokenUpdates where !discarded.contains(activity.id) {
-                lockstep.memory.cards[activity.id]?.token = token.hex
+                tokens[activity.id] = token.hex
                 put(activity)
             }
         }
@@ -74,15 +76,13 @@ final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
     }
 
     private func remember(_ activity: Activity<Attributes>) {
-        let attributes = activity.attributes
-        var card = lockstep.memory.cards[activity.id]
-            ?? Memory.Card(attributesType: attributesType, activity: attributes.activity, run: attributes.run, token: nil)
-        card.token = activity.pushToken?.hex ?? card.token
-        lockstep.memory.cards[activity.id] = card
+        if lockstep.memory.cards[activity.id] != nil { return }
+        let (name, run) = (activity.attributes.activity, activity.attributes.run)
+        lockstep.memory.cards[activity.id] = Memory.Card(attributesType: attributesType, activity: name, run: run)
     }
 
     private func put(_ activity: Activity<Attributes>) {
-        lockstep.putCard(activity.id) { [weak self] in await self?.discard(activity) }
+        lockstep.putCard(activity.id, token: token(of: activity)) { [weak self] in await self?.discard(activity) }
     }
 
     private func gone(_ id: String, swiped: Bool) {
@@ -100,6 +100,8 @@ final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
     }
 
     private func age(of card: Activity<Attributes>) -> Int { seen.firstIndex(of: card.id) ?? seen.count }
+
+    private func token(of card: Activity<Attributes>) -> String? { tokens[card.id] ?? card.pushToken?.hex }
 
     private func run(of card: Activity<Attributes>) -> Int? { lockstep.memory.cards[card.id]?.run }
 
@@ -121,7 +123,7 @@ final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
         }
         return cards.compactMap { card in
             lockstep.memory.cards[card.id].map {
-                Report.Card(card: card.id, activity: $0.activity, run: $0.run, token: $0.token)
+                Report.Card(card: card.id, activity: $0.activity, run: $0.run, token: token(of: card))
             }
         }
     }

@@ -122,9 +122,9 @@ final class Lockstep {
     }
 
     /// Says that a card exists, or which token it has now; `refused` where its activity is not for this user.
-    func putCard(_ id: String, refused: @escaping @MainActor () async -> Void) {
+    func putCard(_ id: String, token: String?, refused: @escaping @MainActor () async -> Void) {
         guard let card = memory.cards[id] else { return }
-        let registration = CardRegistration(activity: card.activity, run: card.run, token: card.token, observedAtMs: now())
+        let registration = CardRegistration(activity: card.activity, run: card.run, token: token, observedAtMs: now())
         add("card \(id)") { client in
             do {
                 try await client.putCard(id, registration)

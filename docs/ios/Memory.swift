@@ -8,8 +8,6 @@ final class Memory {
         let activity: String
         /// From the attributes; else the run that Lockstep named first.
         var run: Int?
-        /// The newest that iOS gave: what is reported without one has none.
-        var token: String?
     }
 
     private struct Content: Codable {
