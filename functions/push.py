@@ -44,6 +44,8 @@ from lockstep.tokens import Tokens
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from lockstep.event_bus import EventBus
+
 # Nothing new is taken up this long before the function would be killed.
 RESERVE_S = 10
 
@@ -56,6 +58,13 @@ register_after_restore(random.seed)
 settings = PushSettings.from_env(os.environ)
 logger = Logger()
 telemetry = Telemetry(logger, Metrics())
+
+bus: "EventBus | None" = None
+if settings.event_bus_name is not None:
+    # Only a stack that tells of outcomes pays for this.
+    from lockstep.event_bus import open_bus
+
+    bus = open_bus(settings.event_bus_name, telemetry, stack=settings.stack_arn)
 
 dynamodb = dynamodb_client()
 CurlTransport(
@@ -118,6 +127,7 @@ deliverer = Deliverer(
     sender,
     telemetry,
     now=time.time,
+    bus=bus,
 )
 
 
@@ -158,11 +168,13 @@ batch = Batch(
         slice_phones=settings.slice_phones,
         plan=plan,
         now=time.time,
+        bus=bus,
     ),
     telemetry,
     plan=plan,
     guests_required=settings.guests_required,
     now=time.time,
+    bus=bus,
 )
 
 
@@ -177,5 +189,7 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, lis
         lease_until_ms=int((now + left_s + LEASE_MARGIN_S) * 1000),
     )
     failed = batch.handle(map(SqsRecord.of, event["Records"]), invocation)
+    if bus is not None:
+        bus.flush(end_s=now + left_s)
     telemetry.flush()
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

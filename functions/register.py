@@ -27,6 +27,9 @@ from lockstep.tokens import Tokens
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from lockstep.event_bus import EventBus
+    from lockstep.missing_cards import MissingCards
+
 # Where Lambda starts functions from a snapshot (SnapStart), all would spread their retries by the same numbers.
 register_after_restore(random.seed)
 
@@ -37,13 +40,30 @@ app = APIGatewayHttpResolver()
 dynamodb = dynamodb_client()
 sqs = boto3.client("sqs", config=CONFIG)
 
+tokens = Tokens(dynamodb, settings.tokens_table)
+
+bus: "EventBus | None" = None
+missing_cards: "MissingCards | None" = None
+if settings.event_bus_name is not None:
+    # Only a stack that tells of outcomes pays for this.
+    from aws_lambda_powertools import Metrics
+
+    from lockstep.event_bus import open_bus
+    from lockstep.missing_cards import MissingCards
+    from lockstep.telemetry import Telemetry
+
+    telemetry = Telemetry(logger, Metrics())
+    bus = open_bus(settings.event_bus_name, telemetry, stack=settings.stack_arn)
+    missing_cards = MissingCards(tokens, bus)
+
 registration = Registration(
     Activities(dynamodb, settings.activities_table),
-    Tokens(dynamodb, settings.tokens_table),
+    tokens,
     Followers(dynamodb, settings.tokens_table),
     DeliveryQueue(sqs, settings.delivery_queue_url),
     now=time.time,
     guests_required=settings.guests_required,
+    missing_cards=missing_cards,
 )
 
 
@@ -131,7 +151,11 @@ def not_found(_: Exception) -> Response[str]:
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP, clear_state=True)
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Answer a request."""
+    end_s = time.time() + context.get_remaining_time_in_millis() / 1000
     answer: dict[str, Any] = app.resolve(dict(event), context)
+    if bus is not None:
+        bus.flush(end_s=end_s)
+        telemetry.flush()
     logger.info("answered", route=event.get("routeKey"), status=answer["statusCode"])
     return answer
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
-from onebox.aws import REGION
+from onebox.aws import EVENT_BUS, REGION
 from onebox.bridge import addresses
 from onebox.demo import demo
 from onebox.identity import Identity
@@ -35,7 +35,11 @@ def up(ports: Ports, local: Path, sam: SamCli | None) -> None:
     files = {name: local / name for name in (_ENDPOINTS, _ENVIRONMENTS)}
     # Of a run that was killed: whoever waits for these files must not find the old ones.
     _remove(files)
-    with Stack(local, ports=ports, log_folder=local / "logs", also_on=addresses(), sam=sam) as stack:
+    # Who tries it out will want to see what an account of theirs would be told.
+    telling = {"EventBusName": EVENT_BUS}
+    with Stack(
+        local, ports=ports, log_folder=local / "logs", also_on=addresses(), sam=sam, parameters=telling
+    ) as stack:
         endpoints = stack.endpoints()
         _write(files[_ENVIRONMENTS], stack.environments())
         _write(files[_ENDPOINTS], endpoints)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
@@ -43,6 +45,10 @@ _SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 a resource type
 # What DynamoDB takes in one BatchWriteItem.
 _WRITE_MAX = 25
 
+# The bus that functions may tell of outcomes, and the queue in which a rule keeps what they told.
+EVENT_BUS = "outcomes"
+EVENTS_QUEUE = "OutcomeEvents"
+
 _QUEUE_POLICY = "AWS::SQS::QueuePolicy"
 
 
@@ -64,6 +70,7 @@ class LocalAws:
             config = Config(retries={"mode": "standard", "max_attempts": 2}, max_pool_connections=50)
             self.dynamodb: DynamoDBClient = session.client("dynamodb", endpoint_url=self.url, config=config)
             self.sqs: SQSClient = session.client("sqs", endpoint_url=self.url, config=config)
+            self.events: EventBridgeClient = session.client("events", endpoint_url=self.url, config=config)
             self.secrets: SecretsManagerClient = session.client("secretsmanager", endpoint_url=self.url, config=config)
             self._cloudformation: CloudFormationClient = session.client(
                 "cloudformation", endpoint_url=self.url, config=config
@@ -79,7 +86,7 @@ class LocalAws:
     def stop(self) -> None:
         """Stop, and forget everything."""
         self._server.stop()
-        for client in (self.dynamodb, self.sqs, self.secrets, self._cloudformation):
+        for client in (self.dynamodb, self.sqs, self.events, self.secrets, self._cloudformation):
             client.close()
 
     def deploy(
@@ -91,7 +98,7 @@ class LocalAws:
         expressions: Mapping[str, Any],
     ) -> dict[str, Any]:
         """
-        Make the template's tables, queues and secrets.
+        Make the template's tables, queues and secrets, and an event bus as people have one.
 
         Args:
             parameters: Those of the template that have no default, at least.
@@ -143,7 +150,19 @@ class LocalAws:
             of_queue = found.pop(name)
             for url in of_queue["queues"]:
                 self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(of_queue["policy"])})
+        self._make_bus()
         return found
+
+    def _make_bus(self) -> None:
+        """Make a bus, as people have one, and a rule that keeps all that is told on it."""
+        with suppress(self.events.exceptions.ResourceAlreadyExistsException):
+            self.events.create_event_bus(Name=EVENT_BUS)
+        url = self.queues[EVENTS_QUEUE] = self._here(self.sqs.create_queue(QueueName=EVENTS_QUEUE)["QueueUrl"])
+        arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        self.events.put_rule(
+            Name=EVENTS_QUEUE, EventBusName=EVENT_BUS, EventPattern=json.dumps({"source": ["lockstep"]})
+        )
+        self.events.put_targets(Rule=EVENTS_QUEUE, EventBusName=EVENT_BUS, Targets=[{"Id": "kept", "Arn": arn}])
 
     def empty(self) -> None:
         """Take every item out of the tables and every message out of the queues."""

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from onebox import ROOT
-from onebox.aws import ENVIRONMENT, REGION, LocalAws
+from onebox.aws import ENVIRONMENT, EVENTS_QUEUE, REGION, LocalAws
 
 # moto, which onebox.aws brings, comes before everything that may make a boto3 client.
 from lockstep.apns import Environment  # isort: skip
@@ -193,6 +193,7 @@ class Stack:
             "api": self.api.url,
             "aws": self.aws.url,
             "publish_queue_url": self.aws.queues["PublishQueue"],
+            "events_queue_url": self.aws.queues[EVENTS_QUEUE],
             "apns_production": self.apns.production_url,
             "apns_sandbox": self.apns.sandbox_url,
             "apns_production_channels": self.apns.channels_url(Environment.PRODUCTION),
@@ -226,6 +227,10 @@ class Stack:
     def publish(self, message: Mapping[str, Any] | str, *, attributes: Mapping[str, str] | None = None) -> str:
         """Publish as a producer does; returns the message's id."""
         return self.queues.send("PublishQueue", message, attributes=attributes)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return what was told on the event bus, in the order in which it arrived."""
+        return [json.loads(message.body) for message in self.queues.look(EVENTS_QUEUE)]
 
     def take(self, queue: str) -> dict[str, Any]:
         """Take the batch that a queue would feed its function with now, as the event; it becomes invisible."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from onebox import ROOT
+from onebox.aws import EVENT_BUS
 from tests.template import TEMPLATE, named, properties
 
 PACKAGE = ROOT / "layers" / "shared" / "lockstep"
@@ -24,7 +25,11 @@ _NAMED = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SecretsManager::Secre
 
 
 class Call(NamedTuple):
-    """An IAM action of a function on a resource: `TokensTable`, `TokensTable/index/ByOwner`, `PublishQueue`, `SigningKey`."""
+    """
+    An IAM action of a function on a resource.
+
+    `TokensTable`, `TokensTable/index/ByOwner`, `PublishQueue`, `SigningKey`, or `EventBusName` for the bus of that name.
+    """
 
     function: str
     action: str
@@ -38,9 +43,14 @@ def listed(value: Any) -> list[Any]:
 def statements() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the statements of all roles, each with its role."""
     for name, role in properties("AWS::IAM::Role").items():
-        for policy in role["Policies"]:
+        for policy in map(_given, role["Policies"]):
             for statement in policy["PolicyDocument"]["Statement"]:
                 yield name, statement
+
+
+def _given(policy: Any) -> Any:
+    """A policy under a condition counts as if that were so: tests are of a stack that has everything."""
+    return policy["Fn::If"][1] if "Fn::If" in policy else policy
 
 
 def allowed() -> set[Call]:
@@ -57,6 +67,9 @@ def allowed() -> set[Call]:
 def _resource(expression: Any) -> str:
     match expression:
         case {"Fn::Sub": str(text)}:
+            if ":event-bus/" in text:
+                # arn:…:event-bus/${EventBusName}
+                return text.partition(":event-bus/${")[2].removesuffix("}")
             # ${TokensTable.Arn}/index/ByOwner
             return text.removeprefix("${").replace(".Arn}", "")
     return named(expression)
@@ -67,6 +80,7 @@ def calls_of(function: str, service: str, operation: str, request: Mapping[str, 
     # IAM knows batches of SQS by the name of the single call.
     action = f"{service}:{operation.removesuffix('Batch') if service == 'sqs' else operation}"
     about = [request[name] for name in ("TableName", "QueueUrl", "SecretId") if name in request]
+    about += dict.fromkeys(entry["EventBusName"] for entry in request.get("Entries", ()) if service == "events")
     for name in about or request.get("RequestItems", [""]):
         resource = _logical_id(name)
         yield Call(function, action, f"{resource}/index/{request['IndexName']}" if "IndexName" in request else resource)
@@ -74,6 +88,8 @@ def calls_of(function: str, service: str, operation: str, request: Mapping[str, 
 
 def _logical_id(name: str) -> str:
     """Return the logical id behind a name, ARN or URL; the name itself where it is nobody's of the template."""
+    if name == EVENT_BUS:
+        return "EventBusName"
     parts = set(name.replace("/", "-").replace(":", "-").split("-"))
     found = parts & set(TEMPLATE.of_type(*_NAMED))
     return found.pop() if len(found) == 1 else name

@@ -9,7 +9,7 @@ import pytest
 from aws_lambda_powertools import Logger, Metrics
 
 from lockstep.apns import Environment
-from lockstep.settle import STOPPED_DELAY_S
+from lockstep.retries import STOPPED_DELAY_S
 from lockstep.telemetry import Count, Telemetry
 from onebox import ROOT
 from onebox.apns.simulator import Fault

@@ -15,7 +15,7 @@ from lockstep.channel_items import ChannelItems
 from lockstep.channel_keeping import ChannelKeeper
 from lockstep.channels_api import Broadcasts, ChannelsApi
 from lockstep.deliver import Deliverer
-from lockstep.delivery import Audience, Delivery, read_body
+from lockstep.delivery import NAMED_MAX, Audience, Delivery, read_body
 from lockstep.followers import Followers
 from lockstep.handover import Handover
 from lockstep.ids import phone_of
@@ -26,7 +26,6 @@ from lockstep.plan import Plan
 from lockstep.queues import DeliveryQueue
 from lockstep.row import Row
 from lockstep.sender import Sender
-from lockstep.settle import NAMED_MAX
 from lockstep.shards import Sharded
 from lockstep.single_requests import SingleRequests
 from lockstep.slice_items import SliceItems

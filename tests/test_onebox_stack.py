@@ -112,7 +112,7 @@ def test_another_container_shares_nothing_but_the_stack(stack: Stack) -> None:
 
 def test_endpoints_have_the_names_that_others_rely_on(stack: Stack) -> None:
     names = ["api", "aws", "publish_queue_url", "apns_production", "apns_sandbox", "control", "page"]
-    names += ["apns_production_channels", "apns_sandbox_channels"]
+    names += ["apns_production_channels", "apns_sandbox_channels", "events_queue_url"]
 
     assert set(stack.endpoints()) == set(names)
 

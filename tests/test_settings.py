@@ -15,6 +15,7 @@ REGISTER = {
     "TOKENS_TABLE": "tokens",
     "DELIVERY_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/delivery",
     "REQUIRE_GUESTS": "false",
+    "STACK_ARN": "arn:aws:cloudformation:eu-central-1:123456789012:stack/lockstep/a1b2c3",
     "APNS_ENVIRONMENT": "production",
 }
 PUSH = {
@@ -67,7 +68,11 @@ def test_settings_are_read_from_their_variables() -> None:
 
 @pytest.mark.parametrize(("kind", "environ"), KINDS)
 def test_the_variables_that_settings_name_are_those_they_read(kind: Kind, environ: Mapping[str, str]) -> None:
-    optional = {"LOCAL_USER"} if kind is RegisterSettings else {"APNS_CA_FILE"}
+    optional = {
+        RegisterSettings: {"LOCAL_USER", "EVENT_BUS_NAME"},
+        PushSettings: {"APNS_CA_FILE", "EVENT_BUS_NAME"},
+        SweepSettings: {"APNS_CA_FILE"},
+    }[kind]
 
     assert set(kind.VARIABLES) == {*environ, *optional}
 
@@ -113,6 +118,12 @@ def test_a_malformed_variable_is_named(name: str, value: str) -> None:
         PushSettings.from_env({**PUSH, name: value})
 
     assert value not in str(refused.value)
+
+
+def test_an_event_bus_may_have_no_name_and_then_there_is_none() -> None:
+    for kind, environ in ((RegisterSettings, REGISTER), (PushSettings, PUSH)):
+        assert kind.from_env({**environ, "EVENT_BUS_NAME": ""}).event_bus_name is None
+        assert kind.from_env({**environ, "EVENT_BUS_NAME": "outcomes"}).event_bus_name == "outcomes"
 
 
 # --- what counts on one machine only

@@ -106,7 +106,9 @@ def test_a_changed_parameter_publishes_a_version(function: str) -> None:
 def test_a_description_has_room_for_the_longest_settings() -> None:
     longest = {
         name: max(
-            [str(parameter.get(limit, "")) for limit in ("MaxValue", "Default")] + parameter.get("AllowedValues", []),
+            [str(parameter.get(limit, "")) for limit in ("MaxValue", "Default")]
+            + parameter.get("AllowedValues", [])
+            + ["x" * parameter.get("MaxLength", 0)],
             key=len,
         )
         for name, parameter in TEMPLATE.parameters.items()

@@ -105,6 +105,7 @@ def test_what_is_counted_has_these_names_in_cloudwatch(
             "EndsRepeated",
             "ChannelsDeleted",
             "ChannelsOfOthers",
+            "EventsLost",
             "PublishedInTheFuture",
             "SigningKeyUnusable",
         )

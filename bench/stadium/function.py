@@ -134,7 +134,7 @@ def _shrink(push: Any, timeout_s: float) -> None:
         (push, "RESERVE_S", timeout_s / 6),
         (push, "LEASE_MARGIN_S", timeout_s / 12),
         (import_module("lockstep.returns"), "PUT_BACK_S", int(timeout_s)),
-        (import_module("lockstep.settle"), "STOPPED_DELAY_S", int(timeout_s)),
+        (import_module("lockstep.retries"), "STOPPED_DELAY_S", int(timeout_s)),
     ]
     for module, name, size in world:
         setattr(module, name, size)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from lockstep.aws_faults import AWS_FAULTS
 from lockstep.commit import Committed, Committer, Contended
@@ -22,6 +23,9 @@ from lockstep.settle import Settlement
 from lockstep.slicing import Slicer
 from lockstep.telemetry import Count, Telemetry
 from lockstep.tokens import Tokens
+
+if TYPE_CHECKING:
+    from lockstep.event_bus import EventBus
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Batch:
         plan: Callable[[Delivery, Row], Plan],
         guests_required: bool,
         now: Callable[[], float],
+        bus: "EventBus | None",
     ) -> None:
         self._committer = committer
         self._tokens = tokens
@@ -59,6 +64,7 @@ class Batch:
         self._plan = plan
         self._guests_required = guests_required
         self._now = now
+        self._bus = bus
 
     def handle(self, records: Iterable[SqsRecord], invocation: Invocation) -> list[str]:
         """
@@ -89,7 +95,8 @@ class Batch:
                     self._telemetry.count(Count.FROM_THE_FUTURE)
                 publish = parse(message, now_ms=now_ms, guests_required=self._guests_required)
             except InvalidInput as error:
-                self._refuse(record, str(error))
+                if self._refuse(record, str(error)) and self._bus is not None:
+                    self._bus.refused(record, error)
             else:
                 by_activity[publish.activity].append((publish, record))
         work: list[Work] = []
@@ -103,7 +110,10 @@ class Batch:
                 continue
             self._count(said, committed)
             if committed.delivery:
-                work.append(Work(self._job(committed.delivery, committed.row, together[0]), together))
+                job = self._job(committed.delivery, committed.row, together[0])
+                if job.settlement.tally is not None:
+                    job.settlement.tally.late = committed.effects.count(Effect.SUPERSEDED)
+                work.append(Work(job, together))
         return work
 
     def _rows(self, activities: Iterable[str]) -> dict[str, Row] | None:
@@ -113,10 +123,10 @@ class Batch:
         except AWS_FAULTS:
             return None
 
-    def _refuse(self, record: SqsRecord, reason: str) -> None:
+    def _refuse(self, record: SqsRecord, reason: str) -> bool:
         self._telemetry.count(Count.REFUSED)
         self._telemetry.log.warning("refused", reason=reason, message_id=record.message_id)
-        self._returns.put_aside(record, reason)
+        return self._returns.put_aside(record, reason)
 
     def _count(self, said: Sequence[tuple[Publish, SqsRecord]], committed: Committed) -> None:
         self._telemetry.count(Count.PUBLISHED, len(said))

@@ -1,14 +1,17 @@
 """The cards that deliveries are to bring up to date, with their phones: page by page, and those of small audiences together."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from lockstep.apns import Environment, Push
 from lockstep.aws_faults import AWS_FAULTS
 from lockstep.delivery import Delivery
 from lockstep.dynamodb import GET_MAX
 from lockstep.handover import Handover
 from lockstep.jobs import Job
 from lockstep.phones import Card, Marker, Phone
+from lockstep.plan import Plan
 from lockstep.row import Row
+from lockstep.targets import target_of
 from lockstep.tokens import Tokens
 
 type Rows = list[Card | Marker]
@@ -74,3 +77,16 @@ class CardPages:
             return
         for job, rows in every:
             yield job, rows, phones
+
+
+def to_cards(
+    plan: Plan, rows: Iterable[Card | Marker], phones: Mapping[str, Phone]
+) -> Iterator[tuple[Environment, Push]]:
+    """Yield the pushes that a page's cards need. Those on a channel have no token, and hear it there."""
+    every = list(rows)
+    markers = {row.phone: row for row in every if isinstance(row, Marker)}
+    for row in every:
+        if isinstance(row, Card) and row.token is not None:
+            push = plan.of_card(row, phones.get(row.phone), markers.get(row.phone))
+            if push is not None:
+                yield target_of(push).environment, push

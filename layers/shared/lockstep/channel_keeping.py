@@ -154,6 +154,8 @@ class ChannelKeeper:
             channel = broadcast.channel
             outcome: Outcome = Unanswered(maybe_taken=False, why="there was no time left")
             if self._now() < deadline_s:
+                if job.settlement.tally is not None:
+                    job.settlement.tally.sets_out(int(self._now() * 1000))
                 outcome = self._broadcasts.send(broadcast)
             job.settlement.settle_broadcast(channel.environment, outcome)
             told = isinstance(outcome, Accepted) and channel.run != job.plan.row.run

@@ -5,19 +5,20 @@ First channels and cards, then, under a lease, starts. Row before phones, strong
 before it queues a catch-up, so one of the two sees the other. What is too much for one function goes to slices (`slicing`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lockstep.activities import Activities
 from lockstep.apns import Environment, Push
 from lockstep.aws_faults import AWS_FAULTS
-from lockstep.card_pages import CardPages
+from lockstep.card_pages import CardPages, to_cards
 from lockstep.channel_keeping import ChannelKeeper
 from lockstep.delivery import Audience, Delivery
 from lockstep.handover import Handover
 from lockstep.jobs import HOPS_MAX, Invocation, Job
 from lockstep.pace import is_due
-from lockstep.phones import Card, Marker, Phone, StartToken
+from lockstep.phones import Card, Marker, StartToken
 from lockstep.plan import Plan
 from lockstep.queues import DeliveryQueue
 from lockstep.row import Row
@@ -28,6 +29,10 @@ from lockstep.starting import Starter
 from lockstep.targets import target_of
 from lockstep.telemetry import Telemetry
 from lockstep.tokens import Tokens
+
+if TYPE_CHECKING:
+    from lockstep.event_bus import EventBus
+    from lockstep.tally import Tally
 
 # What is delivered by somebody else is done by then, as a rule, and this message finds nothing to do.
 _FOLLOW_UP_S = 2
@@ -49,6 +54,7 @@ class Deliverer:
         telemetry: Telemetry,
         *,
         now: Callable[[], float],
+        bus: "EventBus | None" = None,
     ) -> None:
         self._activities = activities
         self._tokens = tokens
@@ -61,10 +67,19 @@ class Deliverer:
         self._sender = sender
         self._telemetry = telemetry
         self._now = now
+        self._bus = bus
 
-    def job(self, plan: Plan, *, correlation_id: str) -> Job:
+    def job(self, plan: Plan, *, correlation_id: str, tally: "Tally | None" = None) -> Job:
         """Make a job of a plan; the correlation id is that of the message which asked for it."""
-        settlement = Settlement(plan, self._tokens, self._telemetry, correlation_id=correlation_id, now=self._now)
+        settlement = Settlement(
+            plan,
+            self._tokens,
+            self._telemetry,
+            correlation_id=correlation_id,
+            now=self._now,
+            bus=self._bus,
+            tally=tally,
+        )
         return Job(plan, settlement)
 
     def run(self, jobs: Iterable[Job], invocation: Invocation) -> None:
@@ -89,6 +104,7 @@ class Deliverer:
         invocation: Invocation,
         *,
         correlation_id: str,
+        tally: "Tally | None",
     ) -> Settlement:
         """
         Serve some phones of a slice, whose lease is ours: their cards, and those of them that are to be started.
@@ -96,10 +112,10 @@ class Deliverer:
         Raises:
             ClientError, BotoCoreError, OSError: Some were not served.
         """
-        job, rows = self.job(plan, correlation_id=correlation_id), list(shown)
+        job, rows = self.job(plan, correlation_id=correlation_id, tally=tally), list(shown)
         settlement = job.settlement
         try:
-            self._send(_to_cards(plan, rows, self._card_pages.phones_of(rows)), {plan: job}, invocation)
+            self._send(to_cards(plan, rows, self._card_pages.phones_of(rows)), {plan: job}, invocation)
             starts = self._starter.pushes(plan, named, rows)
             settlement.note_starts(starts)
             self._send(((target_of(push).environment, push) for push in starts), {plan: job}, invocation)
@@ -108,13 +124,16 @@ class Deliverer:
             settlement.settle_markers()
         if job.error is not None:
             raise job.error
-        self._note_acceptance(job)
+        if (took_ms := job.took_ms) is not None:
+            self._telemetry.accepted_after(took_ms)
         if not settlement.stopped_whole:
             again = self._channels.said_again(plan.row) if starts else []
             self._queue.send([*settlement.retries(), *again])
         return settlement
 
     def _send(self, pushes: Iterable[tuple[Environment, Push]], jobs: dict[Plan, Job], invocation: Invocation) -> None:
+        if self._bus is not None:
+            pushes = self._bus.watched(pushes, jobs)
         for push, outcome in self._sender.send(pushes, deadline_s=invocation.deadline_s):
             target = target_of(push)
             job = jobs[target.plan]
@@ -130,7 +149,7 @@ class Deliverer:
         for job, rows, phones in self._card_pages.of_jobs(wanted):
             now_s = self._now()
             if now_s < invocation.deadline_s and not job.plan.row.stamp_is_old(now_s):
-                yield from _to_cards(job.plan, rows, phones)
+                yield from to_cards(job.plan, rows, phones)
                 continue
             try:
                 self._hand_on(job, rows[0].phone)
@@ -215,14 +234,10 @@ class Deliverer:
                 after = self._activities.record(row, sent=sent if cards else None, started=started)
                 if cards and after is not None:
                     self._follow_up(after)
-        self._note_acceptance(job)
-
-    def _note_acceptance(self, job: Job) -> None:
-        """Note how long news took: not what a retry, a catch-up or an end that is said again brings."""
-        accepted_ms, row = job.settlement.last_accepted_ms, job.plan.row
-        said_again = row.registers.ended and row.repeats
-        if accepted_ms is not None and job.delivery.brings_news and not said_again:
-            self._telemetry.accepted_after(accepted_ms - row.registers.published_at_ms)
+        if (took_ms := job.took_ms) is not None:
+            self._telemetry.accepted_after(took_ms)
+        if self._bus is not None and job.settlement.tally is not None:
+            self._bus.completed(job.settlement.tally, complete=job.is_complete)
 
     def _follow_up(self, row: Row) -> None:
         """
@@ -232,16 +247,3 @@ class Deliverer:
         """
         if row.owes and not is_due(row, int(self._now() * 1000)):
             self._queue.send([(Delivery(row.activity), _FOLLOW_UP_S)])
-
-
-def _to_cards(
-    plan: Plan, rows: Iterable[Card | Marker], phones: Mapping[str, Phone]
-) -> Iterator[tuple[Environment, Push]]:
-    """Yield the pushes that a page's cards need. Those on a channel have no token, and hear it there."""
-    every = list(rows)
-    markers = {row.phone: row for row in every if isinstance(row, Marker)}
-    for row in every:
-        if isinstance(row, Card) and row.token is not None:
-            push = plan.of_card(row, phones.get(row.phone), markers.get(row.phone))
-            if push is not None:
-                yield target_of(push).environment, push

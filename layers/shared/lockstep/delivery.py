@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from lockstep.apns import Environment
@@ -13,6 +13,9 @@ from lockstep.message_fields import channels, count, end_of_range, is_phone, pho
 
 _FORMAT = 1
 _RETRY_MAX_S = 900
+
+# A message names this many phones at most.
+NAMED_MAX = 200
 
 # By then a phone that was started on a channel is subscribed (a guess: Apple names no time).
 SUBSCRIBING_MS = 8_000
@@ -89,6 +92,14 @@ class Delivery:
     def begins(self) -> bool:
         """Whether it is the first part of a delivery to everyone who shows a card."""
         return self.whole and not self.first and self.audience is not Audience.STARTS
+
+    def to_phones(self, phones: Iterable[str]) -> list["Delivery"]:
+        """Make it one to these phones alone, in as many messages as that takes."""
+        named = list(phones)
+        return [
+            replace(self, first="", last="", phones=tuple(named[i : i + NAMED_MAX]))
+            for i in range(0, len(named), NAMED_MAX)
+        ]
 
     def to_body(self) -> str:
         """Write the message."""

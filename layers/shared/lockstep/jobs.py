@@ -58,6 +58,19 @@ class Job:
         """What was asked for."""
         return self.plan.delivery
 
+    @property
+    def took_ms(self) -> int | None:
+        """From the publish of its news to Apple's last acceptance; None where there was none, or no news."""
+        accepted_ms = self.settlement.last_accepted_ms
+        if accepted_ms is None or not self.plan.brings_news:
+            return None
+        return accepted_ms - self.plan.row.registers.published_at_ms
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing of it was left to others."""
+        return self.cards_done and self.starts_done and not self.sliced
+
 
 def parts_of(delivery: Delivery, prefix: str, split: Split) -> list[Delivery]:
     """

@@ -7,7 +7,7 @@ from lockstep.apns import Environment
 from lockstep.errors import InvalidInput
 from lockstep.json_values import Json, JsonObject
 
-# Each phone takes a query: so many are done in seconds. We name fewer (`settle.NAMED_MAX`).
+# Each phone takes a query: so many are done in seconds. We name fewer (`delivery.NAMED_MAX`).
 PHONES_MAX = 1000
 _COUNT_MAX = 2**63
 

@@ -91,6 +91,7 @@ class Marker(NamedTuple):
     Attributes:
         revision: Of the row whose state the start carried.
         confirmed: Whether APNs answered that it took the start.
+        settled: Whether it is known what the start came to: a card that is over, or none, of which we told.
         shard: In which partition of the activity's it is stored.
     """
 
@@ -101,6 +102,7 @@ class Marker(NamedTuple):
     revision: int
     confirmed: bool = False
     shard: int = 0
+    settled: bool = False
 
 
 class Follower(NamedTuple):

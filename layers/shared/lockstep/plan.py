@@ -112,6 +112,11 @@ class Plan:
         return Broadcast(channel, body, priority, expiration_s)
 
     @property
+    def brings_news(self) -> bool:
+        """Whether it says what was not said yet: it is no retry, no catch-up, and no end that is said again."""
+        return self.delivery.brings_news and not (self.row.registers.ended and self.row.repeats)
+
+    @property
     def is_lowered(self) -> bool:
         """Whether it goes out with priority 5 because the hour's budget is spent."""
         row = self.row

@@ -8,6 +8,7 @@ repetition: a card with a new token is owed its catch-up until that is queued.
 
 from collections.abc import Callable, Iterable
 from copy import replace
+from typing import TYPE_CHECKING
 
 from lockstep import forgetting
 from lockstep.activities import Activities
@@ -24,6 +25,9 @@ from lockstep.row import Row
 from lockstep.shards import NAME_SHARDS, shard_of
 from lockstep.tokens import Tokens
 
+if TYPE_CHECKING:
+    from lockstep.missing_cards import MissingCards
+
 # An app that just reported may start a card itself, from the report's answer; its card registers before the push does.
 START_GRACE_S = 5
 
@@ -32,7 +36,12 @@ _TRIES = 10
 
 
 class Registration:
-    """Carries out the app's requests; `user` is always the JWT's."""
+    """
+    Carries out the app's requests; `user` is always the JWT's.
+
+    Args:
+        missing_cards: Looks for starts without a card; None where nobody would be told.
+    """
 
     def __init__(
         self,
@@ -43,6 +52,7 @@ class Registration:
         *,
         now: Callable[[], float],
         guests_required: bool = False,
+        missing_cards: "MissingCards | None" = None,
     ) -> None:
         self._activities = activities
         self._tokens = tokens
@@ -50,6 +60,7 @@ class Registration:
         self._queue = queue
         self._now = now
         self._guests_required = guests_required
+        self._missing_cards = missing_cards
 
     def report(self, user: str, device: str, report: Report) -> tuple[Phone | None, list[Row]]:
         """
@@ -118,6 +129,8 @@ class Registration:
         )
         for card in owed:
             self._tokens.caught_up(card)
+        if self._missing_cards is not None:
+            self._missing_cards.look(owned, report, known, wanting, observed_at_ms=observed_at_ms)
         answered = {
             activity: row
             for activity, row in of_cards.items()
@@ -172,11 +185,14 @@ class Registration:
     def remove_card(self, user: str, device: str, card: str, *, dismissed: bool) -> None:
         """Forget a card; one that the user swiped away leaves a marker, so that its run doesn't bring it back."""
         phone, now_ms = phone_of(device), self._now_ms()
-        for row in list(self._tokens.of_phone(phone)):
+        known = list(self._tokens.of_phone(phone))
+        for row in known:
             if not isinstance(row, Card) or row.card != card or row.owner != user:
                 continue
             if dismissed:
                 self._note_gone(row, now_ms)
+            elif self._missing_cards is not None:
+                self._missing_cards.ended(row, known, now_ms=now_ms)
             self._tokens.delete(row, registered_by_ms=now_ms)
 
     def channel(self, user: str, activity: str, environment: Environment) -> Channel | None:

@@ -69,13 +69,15 @@ class Returns:
                     "comes back only after the visibility timeout", message_id=record.message_id
                 )
 
-    def put_aside(self, record: SqsRecord, reason: str) -> None:
-        """Put a message into the dead-letter queue, with its reason."""
+    def put_aside(self, record: SqsRecord, reason: str) -> bool:
+        """Put a message into the dead-letter queue, with its reason; say whether it is there, or else comes again."""
         try:
             self._source(record).dead_letter(record, reason)
         except AWS_FAULTS:
             self._telemetry.log.warning("could not be dead-lettered yet", message_id=record.message_id, reason=reason)
             self._failed.append(record.message_id)
+            return False
+        return True
 
     def _source(self, record: SqsRecord) -> SourceQueue:
         return self._own.get(record.queue, self._publish_queue)

@@ -2,49 +2,74 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import replace
+from typing import TYPE_CHECKING
 
 from lockstep.apns import Accepted, Environment, Outcome, Push, Rejected, Unanswered
-from lockstep.delivery import Audience, Delivery, retry_delay_s, waited_s
+from lockstep.delivery import Delivery
 from lockstep.ids import shorten
 from lockstep.phones import Marker
-from lockstep.plan import START_LIFE_S, Plan
+from lockstep.plan import Plan
 from lockstep.reasons import Remedy
+from lockstep.retries import Retries
 from lockstep.targets import Target, target_of
 from lockstep.telemetry import Count, Telemetry
 from lockstep.tokens import Tokens
 
-# A message of the delivery queue names this many phones at most.
-NAMED_MAX = 200
-
-# How long phones wait while Apple refuses our key or topic: a person must act first.
-STOPPED_DELAY_S = 60
+if TYPE_CHECKING:
+    from lockstep.event_bus import EventBus
+    from lockstep.tally import Tally
 
 
 class Settlement:
-    """Keeps the books of one delivery."""
+    """
+    Keeps the books of one delivery.
+
+    Args:
+        bus: Where what became of it is told; None for nowhere.
+        tally: What is gathered for that by all that this is a part of; None to begin with this.
+    """
 
     def __init__(
-        self, plan: Plan, tokens: Tokens, telemetry: Telemetry, *, correlation_id: str, now: Callable[[], float]
+        self,
+        plan: Plan,
+        tokens: Tokens,
+        telemetry: Telemetry,
+        *,
+        correlation_id: str,
+        now: Callable[[], float],
+        bus: "EventBus | None" = None,
+        tally: "Tally | None" = None,
     ) -> None:
         self._plan = plan
         self._tokens = tokens
         self._telemetry = telemetry
         self._correlation_id = correlation_id
         self._now = now
-        self._retry: dict[Audience, dict[str, None]] = {Audience.CARDS: {}, Audience.STARTS: {}}
-        self._stopped: dict[Audience, dict[str, None]] = {Audience.CARDS: {}, Audience.STARTS: {}}
+        self._retries = Retries(plan, telemetry, correlation_id=correlation_id, now=now)
         self._stopped_by: dict[Environment, str] = {}
         self._elsewhere: list[tuple[Environment, Push]] = []
         self._confirmed: list[Marker] = []
         self._not_taken: list[Marker] = []
-        self._retry_channels: dict[Environment, None] = {}
-        self._stopped_channels: dict[Environment, None] = {}
         self._settled = 0
         self.last_accepted_ms: int | None = None
+        self._bus = bus
+        if tally is None and bus is not None and plan.brings_news:
+            tally = bus.tally()
+        self.tally = tally
+        if tally is not None:
+            tally.turn_to(plan)
 
     def of_plan(self, plan: Plan) -> "Settlement":
         """Keep the books of another plan of the same message."""
-        return Settlement(plan, self._tokens, self._telemetry, correlation_id=self._correlation_id, now=self._now)
+        return Settlement(
+            plan,
+            self._tokens,
+            self._telemetry,
+            correlation_id=self._correlation_id,
+            now=self._now,
+            bus=self._bus,
+            tally=self.tally,
+        )
 
     @property
     def stopped_whole(self) -> bool:
@@ -77,6 +102,8 @@ class Settlement:
 
     def settle_broadcast(self, environment: Environment, outcome: Outcome) -> None:
         """Count what became of a broadcast, and note whether it must be said again."""
+        if self.tally is not None:
+            self.tally.was_broadcast(outcome, int(self._now() * 1000))
         if isinstance(outcome, Accepted):
             self._settled += 1
             self.last_accepted_ms = int(self._now() * 1000)
@@ -100,11 +127,11 @@ class Settlement:
         )
         if outcome.remedy in (Remedy.STOP_AND_ALARM, Remedy.NEW_PROVIDER_TOKEN):
             self._stopped_by[environment] = reason
-            self._stopped_channels[environment] = None
+            self._retries.broadcast_stopped(environment)
             return
         self._settled += 1
         if outcome.remedy is Remedy.RETRY:
-            self._retry_channels[environment] = None
+            self._retries.broadcast_failed(environment)
 
     def elsewhere(self) -> Iterator[tuple[Environment, Push]]:
         """Yield, once, the pushes to try in the other environment, for phones that didn't say which is theirs."""
@@ -120,54 +147,17 @@ class Settlement:
 
     def retries(self) -> list[tuple[Delivery, int]]:
         """Name the deliveries to queue, each with its delay in seconds."""
-        delivery = self._plan.delivery
-        messages: list[tuple[Delivery, int]] = []
-        for audience, phones in self._retry.items():
-            if not phones:
-                continue
-            if not self._in_time(audience):
-                self._telemetry.log.warning(
-                    "given up: past the push's expiration",
-                    correlation_id=self._correlation_id,
-                    activity=delivery.activity,
-                    audience=audience.value,
-                    phones=len(phones),
-                )
-                continue
-            self._telemetry.count(Count.RETRIED, len(phones))
-            again = replace(delivery, audience=audience, revision=self._carried, attempt=delivery.attempt + 1)
-            messages += [(part, retry_delay_s(delivery.attempt)) for part in _split(again, phones)]
-        for audience, phones in self._stopped.items():
-            again = replace(delivery, audience=audience, revision=self._carried)
-            messages += [(part, STOPPED_DELAY_S) for part in _split(again, phones)]
-        return messages + self._channel_retries()
-
-    @property
-    def _carried(self) -> int:
-        """The revision that was to be brought at first."""
-        delivery = self._plan.delivery
-        if delivery.phones is not None and delivery.revision is not None:
-            return delivery.revision
-        return self._plan.row.revision
-
-    def _channel_retries(self) -> list[tuple[Delivery, int]]:
-        delivery = self._plan.delivery
-        again = replace(
-            delivery, audience=Audience.CARDS, first="", last="", phones=(), since_ms=None, revision=self._carried
-        )
-        messages: list[tuple[Delivery, int]] = []
-        if self._retry_channels and self._in_time(Audience.CARDS):
-            self._telemetry.count(Count.RETRIED)
-            later = replace(again, channels=tuple(self._retry_channels), attempt=delivery.attempt + 1)
-            messages.append((later, retry_delay_s(delivery.attempt)))
-        if self._stopped_channels:
-            messages.append((replace(again, channels=tuple(self._stopped_channels)), STOPPED_DELAY_S))
+        messages = self._retries.messages()
+        if self.tally is not None:
+            self.tally.retrying += sum(len(again.phones or ()) for again, _ in messages)
         return messages
 
     def _accepted(self, target: Target) -> None:
         self._settled += 1
         self.last_accepted_ms = int(self._now() * 1000)
         self._telemetry.accepted()
+        if self.tally is not None:
+            self.tally.was_accepted(self.last_accepted_ms)
         if target.marker:
             self._confirmed.append(target.marker)
         if target.elsewhere:
@@ -182,20 +172,24 @@ class Settlement:
         if again is not None:
             self._elsewhere.append((target_of(again).environment, again))
             return
+        if self.tally is not None:
+            self.tally.rejected += 1
         if target.marker:
             self._not_taken.append(target.marker)
         if remedy in (Remedy.STOP_AND_ALARM, Remedy.NEW_PROVIDER_TOKEN):
             self._stopped_by[target.environment] = outcome.reason
-            self._stopped[_audience(target)][target.row.phone] = None
+            self._retries.stopped(target)
             return
         self._settled += 1
         if remedy is Remedy.RETRY:
-            self._retry[_audience(target)][target.row.phone] = None
+            self._retries.failed(target)
         elif remedy in (Remedy.FORGET_TOKEN, Remedy.OTHER_ENVIRONMENT):
             self._forget(target, outcome)
 
     def _unanswered(self, target: Target, outcome: Unanswered) -> None:
         self._log("unanswered", target, outcome.why, None)
+        if self.tally is not None:
+            self.tally.unanswered += 1
         stopped = target.environment in self._stopped_by and not outcome.maybe_taken
         if not stopped:
             self._telemetry.unanswered()
@@ -205,7 +199,7 @@ class Settlement:
             return
         if target.marker:
             self._not_taken.append(target.marker)
-        (self._stopped if stopped else self._retry)[_audience(target)][target.row.phone] = None
+        (self._retries.stopped if stopped else self._retries.failed)(target)
         self._settled += not stopped
 
     def _forget(self, target: Target, outcome: Rejected) -> None:
@@ -213,12 +207,10 @@ class Settlement:
         dead_at_ms = target.sent_at_ms if outcome.timestamp_ms is None else outcome.timestamp_ms
         if self._tokens.forget(target.row, dead_at_ms=dead_at_ms):
             self._telemetry.count(Count.FORGOTTEN)
-
-    def _in_time(self, audience: Audience) -> bool:
-        """A retry may come until the push's own expiration."""
-        if audience is Audience.STARTS:
-            return waited_s(self._plan.delivery.attempt + 1) <= START_LIFE_S
-        return self._now() < self._plan.card_ends_s
+            if self.tally is not None:
+                self.tally.forgotten += 1
+            if self._bus is not None:
+                self._bus.forgotten(self._plan.row.activity, target, outcome)
 
     def _log(self, what: str, target: Target, reason: str, status: int | None) -> None:
         self._telemetry.log.info(
@@ -233,15 +225,3 @@ class Settlement:
             environment=target.environment.value,
             start=target.marker is not None,
         )
-
-
-def _audience(target: Target) -> Audience:
-    return Audience.STARTS if target.marker else Audience.CARDS
-
-
-def _split(delivery: Delivery, phones: Iterable[str]) -> list[Delivery]:
-    named = list(phones)
-    return [
-        replace(delivery, first="", last="", phones=tuple(named[i : i + NAMED_MAX]))
-        for i in range(0, len(named), NAMED_MAX)
-    ]

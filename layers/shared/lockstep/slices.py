@@ -96,6 +96,11 @@ def ancestors(prefix: str) -> list[str]:
     return [prefix[:length] for length in range(len(prefix))]
 
 
+def share(prefix: str) -> float:
+    """Say what part of all phones a slice has: hashes are spread evenly."""
+    return 16.0 ** -len(prefix)
+
+
 def estimate(prefix: str, phones: int, last: str) -> int:
     """Say how many phones a slice has, if it has so many up to the hash `last`: hashes are spread evenly."""
     digits = 8

@@ -7,6 +7,7 @@ one page at most.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from lockstep.commit import Committer
 from lockstep.deliver import Deliverer
@@ -22,6 +23,10 @@ from lockstep.slice_items import Held, SliceItems, Split
 from lockstep.slices import Slice, estimate
 from lockstep.starting import Starter
 from lockstep.tokens import Tokens
+
+if TYPE_CHECKING:
+    from lockstep.event_bus import EventBus
+    from lockstep.tally import Tally
 
 # How soon a slice is looked at again whose stamp would be ahead of the clock.
 _AGAIN_S = 2
@@ -73,6 +78,7 @@ class Slicer:
         slice_phones: int,
         plan: Callable[[Delivery, Row], Plan],
         now: Callable[[], float],
+        bus: "EventBus | None",
     ) -> None:
         self._page_phones = page_phones
         self._slice_phones = slice_phones
@@ -85,6 +91,7 @@ class Slicer:
         self._deliverer = deliverer
         self._plan = plan
         self._now = now
+        self._bus = bus
 
     def serve(self, delivery: Delivery, invocation: Invocation, *, correlation_id: str) -> Settlement | None:
         """
@@ -106,14 +113,17 @@ class Slicer:
             self._later(delivery, seconds(taken.until_ms - now_ms))
             return None
         lease = _Lease(self._slices, activity, prefix, invocation.id)
+        tally = None if self._bus is None else self._bus.tally()
         try:
             above_ms = self._slices.held_above(activity, prefix, now_ms=now_ms)
             if above_ms is not None:
                 self._later(delivery, seconds(above_ms - now_ms))
                 return None
-            stopped, reached = self._rounds(taken, lease, delivery, invocation, correlation_id)
+            stopped, reached = self._rounds(taken, lease, delivery, invocation, correlation_id, tally)
         finally:
             lease.give_back()
+        if self._bus is not None and tally is not None and stopped is None:
+            self._bus.completed(tally, complete=reached is not None, part=prefix)
         if stopped is None and reached is not None:
             # A message of a newer state may have met our lease since we read the row last.
             row, _ = self._committer.stamped(activity)
@@ -122,7 +132,13 @@ class Slicer:
         return stopped
 
     def _rounds(
-        self, one: Slice, lease: "_Lease", delivery: Delivery, invocation: Invocation, correlation_id: str
+        self,
+        one: Slice,
+        lease: "_Lease",
+        delivery: Delivery,
+        invocation: Invocation,
+        correlation_id: str,
+        tally: "Tally | None",
     ) -> tuple[Settlement | None, int | None]:
         """Serve page after page; returns why it must stop, if Apple stops us, and the revision that all have now."""
         had = one.revision
@@ -152,11 +168,20 @@ class Slicer:
                 return None, None
             named = self._starter.named(row, part.followers) if starts else []
             named = [token for token in named if part.has(token.phone)]
-            settlement = self._deliverer.serve(plan, part.shown, named, invocation, correlation_id=correlation_id)
+            settlement = self._deliverer.serve(
+                plan,
+                part.shown,
+                named,
+                invocation,
+                correlation_id=correlation_id,
+                tally=tally if plan.brings_news else None,
+            )
             if settlement.stopped_whole:
                 return settlement, None
             one = one.after(part.last, row)
             lease.note(one)
+            if self._bus is not None:
+                self._bus.relieve(end_s=invocation.deadline_s)
             if one.done:
                 return None, row.revision
 

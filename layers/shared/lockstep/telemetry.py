@@ -28,6 +28,7 @@ class Count(StrEnum):
     ENDS_REPEATED = "EndsRepeated"
     CHANNELS_DELETED = "ChannelsDeleted"
     CHANNELS_OF_OTHERS = "ChannelsOfOthers"
+    EVENTS_LOST = "EventsLost"
 
 
 class Telemetry:

@@ -215,4 +215,5 @@ def to_marker(item: Item) -> Marker:
         revision=number(item, "revision") or 0,
         confirmed=flag(item, "confirmed") or False,
         shard=_shard_of(item),
+        settled=flag(item, "settled") or False,
     )

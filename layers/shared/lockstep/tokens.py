@@ -15,6 +15,7 @@ from lockstep.dynamodb import (
     conflict_item,
     get_batch,
     lives,
+    number,
     query_pages,
     text,
     to_item,
@@ -190,6 +191,28 @@ class Tokens:
         """Note that the user swiped a run's card away, unless a start of a later run is noted for them there."""
         condition = "attribute_not_exists(audience) OR #run <= :run OR #owner <> :owner"
         self._update(marker_key(marker), _marker_values(marker, now_s=now_s, now_ms=now_ms), [], condition, {})
+
+    def settle_marker(self, marker: Marker, *, noted_by_ms: int) -> int | None:
+        """
+        Note that it is known what a start came to, once, if its marker stands as it was read.
+
+        Returns:
+            When the marker was noted, our clock; None where that was after this moment, or nothing is to be noted.
+        """
+        condition = (
+            "attribute_not_exists(settled) AND #run = :run AND #owner = :owner AND #revision = :revision "
+            "AND confirmed = :confirmed AND registered_at_ms <= :noted"
+        )
+        compared: dict[str, Value] = {
+            "run": marker.run,
+            "owner": marker.owner,
+            "revision": marker.revision,
+            "confirmed": marker.confirmed,
+            "noted": noted_by_ms,
+        }
+        names = {f"#{name}": name for name in ("run", "owner", "revision")}
+        old = self._update(marker_key(marker), {"settled": True}, [], condition, compared, names=names)
+        return None if old is None else number(old, "registered_at_ms")
 
     def _put_token(
         self,
