@@ -55,7 +55,9 @@ class MissingCards:
     def ended(self, card: Card, known: Iterable[PhoneRow], *, now_ms: int) -> None:
         """Note that a start came to a card, which is over by now."""
         for marker in known:
-            if isinstance(marker, Marker) and (marker.activity, marker.owner) == (card.activity, card.owner):
+            if not isinstance(marker, Marker) or (marker.activity, marker.owner) != (card.activity, card.owner):
+                continue
+            if card.run in (0, marker.run):
                 self._settled(marker, noted_by_ms=now_ms)
 
     def _settled(self, marker: Marker, *, noted_by_ms: int) -> int | None:
