@@ -26,6 +26,10 @@ NOT_LOADED = {
     "aws_lambda_powertools.utilities.data_classes": ("push sweep", "all events that AWS knows"),
     "aws_lambda_powertools.utilities.parameters": ("register", "reads the signing key"),
     "aws_lambda_powertools.utilities.parser": ("register push sweep", "models by Pydantic of all events"),
+    "lockstep.event_bus": ("register push sweep", "only a stack with an event bus tells of outcomes"),
+    "lockstep.outcome_events": ("register push sweep", "the same"),
+    "lockstep.tally": ("register push sweep", "the same"),
+    "lockstep.missing_cards": ("register push sweep", "the same"),
     "aws_xray_sdk": ("register push sweep", "nobody traces"),
 }
 

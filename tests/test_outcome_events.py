@@ -19,7 +19,21 @@ from onebox.aws import EVENTS_QUEUE
 from onebox.stack import Stack
 from tests.messages import end, sqs, start, update
 from tests.outcomes import telling, told
-from tests.pushing import ORDER, ask, invoke, minutes, now_ms, refused, register_card, row, say, settle, started, tokens
+from tests.pushing import (
+    ORDER,
+    ask,
+    invoke,
+    minutes,
+    now_ms,
+    refused,
+    register_card,
+    row,
+    say,
+    set_up_with,
+    settle,
+    started,
+    tokens,
+)
 
 COMPLETED, FORGOTTEN, REFUSED = "Delivery Completed", "Token Forgotten", "Publish Refused"
 WITHOUT_CARD = "Start Without Card"
@@ -262,6 +276,21 @@ def test_phones_that_behave_are_not_told_of(stack: Stack, two: list[Any]) -> Non
 
 
 # --- what is never told, and what never fails
+
+
+def test_without_a_bus_nothing_is_gathered_or_told(stack: Stack, two: list[Any]) -> None:
+    push, register = (stack.functions[f"{name}Function"] for name in ("Push", "Register"))
+    with set_up_with(stack, EVENT_BUS_NAME=""):
+        say(stack, update(minutes=3), "nonsense")
+
+        assert push.names["bus"] is None
+    with_bus = dict(register.environment)
+    register.restart(EVENT_BUS_NAME="")
+    assert register.names["bus"] is register.names["missing_cards"] is None
+    register.restart(**with_bus)
+
+    assert minutes(two[0]) == 3
+    assert told(stack) == []
 
 
 def test_no_token_state_or_user_is_in_any_event(stack: Stack, two: list[Any]) -> None:

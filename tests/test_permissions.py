@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from onebox.aws import EVENT_BUS
 from tests.recording import Told
 from tests.roles import Call, Site, allowed, calls_of, listed, missing, sites, statements, to_spare
-from tests.template import TEXT, named, properties
+from tests.template import TEMPLATE, TEXT, named, properties
 
 
 def all_statements() -> list[tuple[str, dict[str, Any]]]:
@@ -39,6 +40,26 @@ def test_every_permission_says_what_it_is_for() -> None:
     policies = re.findall(r"^ *# (.*)\n *- Effect: Allow\n", TEXT, re.MULTILINE)
 
     assert len(policies) == len(all_statements())
+
+
+def test_only_a_stack_with_an_event_bus_may_tell_one_and_that_one_alone() -> None:
+    bus = {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"}
+    roles = properties("AWS::IAM::Role").items()
+    given = {role: [one for one in said["Policies"] if "Fn::If" in one] for role, said in roles}
+
+    assert {role: len(policies) for role, policies in given.items()} == {
+        "RegisterRole": 1,
+        "PushRole": 1,
+        "SweepRole": 0,
+    }
+    for condition, policy, otherwise in (one["Fn::If"] for policies in given.values() for one in policies):
+        assert (condition, otherwise) == ("HasEventBus", {"Ref": "AWS::NoValue"})
+        [statement] = policy["PolicyDocument"]["Statement"]
+        assert (statement["Action"], statement["Resource"]) == ("events:PutEvents", bus)
+    assert TEMPLATE.conditions["HasEventBus"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "EventBusName"}, ""]}]}
+    assert TEMPLATE.parameters["EventBusName"]["Default"] == ""
+    elsewhere = [one for _, one in all_statements() if "events:PutEvents" in listed(one["Action"])]
+    assert len(elsewhere) == 2, "those two"
 
 
 # --- calls and permissions, in the same words
@@ -78,6 +99,13 @@ def test_every_permission_says_what_it_is_for() -> None:
             {"QueueUrl": "https://elsewhere/123/Orders"},
             "sqs:SendMessage https://elsewhere/123/Orders",
         ),
+        (
+            "events",
+            "PutEvents",
+            {"Entries": [{"EventBusName": EVENT_BUS}, {"EventBusName": EVENT_BUS}]},
+            "events:PutEvents EventBusName",
+        ),
+        ("events", "PutEvents", {"Entries": [{"EventBusName": "another"}]}, "events:PutEvents another"),
         ("dynamodb", "ListTables", {}, "dynamodb:ListTables "),
     ],
 )
