@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -75,6 +76,15 @@ class Queues:
             )
             for message in messages
         ]
+
+    def take(self, queue: str) -> Iterator[str]:
+        """Yield the bodies of what can be received from a queue now, and delete it there."""
+        for messages in batched(self._receive(queue), 10, strict=False):
+            self._sqs.delete_message_batch(
+                QueueUrl=self.urls[queue],
+                Entries=[{"Id": str(i), "ReceiptHandle": one["ReceiptHandle"]} for i, one in enumerate(messages)],
+            )
+            yield from (one["Body"] for one in messages)
 
     def redrive(self, dead_letters: str, destination: str) -> int:
         """Move messages as SQS' own redrive does: the same body and attributes, a new id and a new time."""

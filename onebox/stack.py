@@ -228,9 +228,9 @@ class Stack:
         """Publish as a producer does; returns the message's id."""
         return self.queues.send("PublishQueue", message, attributes=attributes)
 
-    def events(self) -> list[dict[str, Any]]:
-        """Return what was told on the event bus, in the order in which it arrived."""
-        return [json.loads(message.body) for message in self.queues.look(EVENTS_QUEUE)]
+    def take_events(self) -> list[dict[str, Any]]:
+        """Return what was told on the event bus since the last time, in the order in which it arrived."""
+        return [json.loads(body) for body in self.queues.take(EVENTS_QUEUE)]
 
     def take(self, queue: str) -> dict[str, Any]:
         """Take the batch that a queue would feed its function with now, as the event; it becomes invisible."""

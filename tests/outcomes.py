@@ -50,8 +50,8 @@ def _all_named(value: dict[str, Any], schema: dict[str, Any]) -> None:
 
 
 def told(stack: Stack, kind: str | None = None) -> list[dict[str, Any]]:
-    """Return the details that were told, each checked; of one kind, or of all."""
-    events = stack.events()
+    """Return the details of what was told since the last time, each checked; of one kind, or of all."""
+    events = stack.take_events()
     for event in events:
         check(event)
     return [event["detail"] for event in events if kind in (None, event["detail-type"])]

@@ -1,8 +1,5 @@
 """Starts that Apple took and of which a phone shows no card: who is told of, when, and who is not."""
 
-from collections.abc import Iterator
-
-import boto3
 import pytest
 from aws_lambda_powertools import Logger, Metrics
 
@@ -13,8 +10,7 @@ from lockstep.registration import Registration
 from lockstep.row import Row
 from lockstep.shards import ACTIVITY_SHARDS, shard_of
 from lockstep.telemetry import Telemetry
-from onebox.aws import ENVIRONMENT, EVENT_BUS
-from onebox.environment import variables
+from onebox.aws import EVENT_BUS
 from onebox.stack import Stack
 from tests.messages import end, start
 from tests.outcomes import told
@@ -29,10 +25,8 @@ class Side(RegisterSide):
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(stack)
-        with variables(ENVIRONMENT):
-            self.client = boto3.client("events", endpoint_url=stack.aws.url)
         telemetry = Telemetry(Logger(service="test"), Metrics(namespace="Test", service="test"))
-        self.bus = EventBus(self.client, EVENT_BUS, telemetry, stack="arn:aws:x", now=self.clock)
+        self.bus = EventBus(stack.aws.events, EVENT_BUS, telemetry, stack="arn:aws:x", now=self.clock)
         self.registration = Registration(
             self.activities,
             self.tokens,
@@ -57,10 +51,8 @@ class Side(RegisterSide):
 
 
 @pytest.fixture
-def side(stack: Stack) -> Iterator[Side]:
-    side = Side(stack)
-    yield side
-    side.client.close()
+def side(stack: Stack) -> Side:
+    return Side(stack)
 
 
 @pytest.mark.parametrize(("after_s", "is_told"), [(GRACE_S - 1, False), (GRACE_S, True)])

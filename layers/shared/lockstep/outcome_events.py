@@ -20,7 +20,7 @@ from lockstep.targets import Target
 
 _FORMAT = 1
 
-# What a reason may quote is a key of a producer's; it has a place in the dead letter, too.
+# Reasons, ours and Apple's, are some words; nothing that anybody says makes an event too long.
 _MESSAGE_MAX = 1000
 
 
@@ -85,7 +85,7 @@ def token_forgotten(activity: str, target: Target, outcome: Rejected) -> Outcome
         attributes_type=None if isinstance(row, Card) else row.attributes_type,
         environment=target.environment.value,
         status=outcome.status,
-        reason=outcome.reason,
+        reason=outcome.reason[:_MESSAGE_MAX],
         dead_since_ms=outcome.timestamp_ms,
     )
 
