@@ -1,7 +1,7 @@
 """What an account with an event bus is told, whole: messages and requests in, events out, each held against its schema."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from tests.outcomes import telling, told
 from tests.pushing import (
     ORDER,
     ask,
+    hook,
     invoke,
     minutes,
     now_ms,
@@ -148,13 +149,18 @@ def test_who_hears_it_on_a_channel_is_told_as_broadcasts(stack: Stack) -> None:
     assert event["first_sent_at_ms"] <= event["last_accepted_at_ms"]
 
 
-def test_a_big_audience_tells_by_slices_whose_shares_add_up(stack: Stack) -> None:
+def crowd(stack: Stack, devices: Iterable[str]) -> None:
+    """Have a card of the order on each of many phones."""
     at_ms = now_ms()
-    for i in range(20):
-        phone, token = phone_of(f"device-{i}"), stack.apns.issue_token(Environment.PRODUCTION)
+    for device in devices:
+        phone, token = phone_of(device), stack.apns.issue_token(Environment.PRODUCTION)
         item = PhoneItem(phone, "ana", environment=Environment.PRODUCTION)
         assert tokens(stack).replace_phone(None, item, now_s=at_ms // 1000)
         assert tokens(stack).put_card(Card(ORDER, phone, "c", "ana", 0, token, at_ms, at_ms), now_s=at_ms // 1000)
+
+
+def test_a_big_audience_tells_by_slices_whose_shares_add_up(stack: Stack) -> None:
+    crowd(stack, (f"device-{i}" for i in range(20)))
 
     say(stack, update(minutes=3))
     settle(stack)
@@ -166,6 +172,30 @@ def test_a_big_audience_tells_by_slices_whose_shares_add_up(stack: Stack) -> Non
     assert sum(part["phones"]["accepted"] for part in parts) == 20
     assert {part["slice"] for part in parts} == set("0123456789abcdef")
     assert {(part["revision"], part["complete"]) for part in parts} == {(1, True)}
+
+
+def test_a_slice_that_takes_two_functions_is_through_with_the_second(stack: Stack) -> None:
+    crowd(stack, [device for device in map(str, range(100)) if phone_of(device)[0] == "a"])
+    count = len(stack.aws.items(stack.aws.tables["TokensTable"])) // 2
+    assert count > 3
+    later: list[bool] = []
+
+    def time_is_up(params: dict[str, Any], **_: object) -> None:
+        if not later and stack.apns.pushes:
+            later.append(True)
+            # Nothing new is taken up in the last ten of its sixty seconds, and there is time to tell.
+            clock.shift(51)
+
+    with set_up_with(stack, PAGE_PHONES="1", SLICE_PHONES="1000"), time_machine.travel(time.time(), tick=True) as clock:
+        say(stack, update(minutes=3))
+        with hook(stack, "provide-client-params.dynamodb.UpdateItem", time_is_up):
+            settle(stack)
+    stack.functions["PushFunction"].restart()
+
+    first, second = [event for event in told(stack) if event.get("slice") == "a"]
+    assert (first["complete"], first["share"], second["complete"], second["share"]) == (False, 0, True, 1 / 16)
+    assert 0 < first["phones"]["accepted"] < count
+    assert first["phones"]["accepted"] + second["phones"]["accepted"] == count
 
 
 # --- tokens

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockstep.row import Registers, Row
-from lockstep.slices import Slice, ancestors, children, estimate
+from lockstep.slices import Slice, ancestors, children, estimate, share
 
 PHONES = [f"{n:02x}" for n in range(0, 256, 23)]
 
@@ -83,6 +83,12 @@ def test_sixteen_children_make_up_a_slice() -> None:
     assert children("3")[-1] == "3f"
     assert len(children("")) == 16
     assert ancestors("3af") == ["", "3", "3a"]
+
+
+def test_the_shares_of_slices_that_make_up_an_audience_add_up() -> None:
+    parts = [*children("3"), *(one for one in children("") if one != "3")]
+
+    assert sum(map(share, parts)) == share("") == 1
 
 
 def test_an_audience_is_estimated_from_its_first_page() -> None:
