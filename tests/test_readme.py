@@ -19,11 +19,11 @@ from tests.messages import read
 README = (ROOT / "README.md").read_text()
 
 # Which blocks are tried, and where: in this file, and for the guides in test_ios_guide.py, test_producers_guide.py and
-# test_operations_guide.py.
+# test_operations_guide.py, for events in test_events_document.py.
 TRIED = {
     "": {path.name for path in DOCUMENTS},  # drawings, and what a command prints
     "sh": {path.name for path in DOCUMENTS},
-    "json": {"README.md", "producers.md"},
+    "json": {"README.md", "producers.md", "events.md"},
     "python": {"producers.md"},
     "yaml": {"producers.md"},
     "hcl": {"producers.md"},
