@@ -1,4 +1,4 @@
-"""`python -m onebox up`, `demo`, `token USER` and `sam-local`."""
+"""`python -m onebox up`, `demo`, `token USER`, `sam-local` and `schema Attributes.swift`."""
 
 import argparse
 import json
@@ -18,6 +18,7 @@ from onebox.sam.check import check
 from onebox.sam.cli import BUILT, SamCli, SamFailed
 from onebox.sam.image import NoImage, fetch, image_of
 from onebox.stack import LOCAL, Stack
+from onebox.swift.command import add_options, schema
 from onebox.template import Template
 
 _ENDPOINTS = "endpoints.json"
@@ -83,6 +84,9 @@ def main(arguments: list[str]) -> int:
         command.add_argument("--functions", choices=["process", "sam"], default="process", help="where functions run")
     commands.add_parser("token", help="print a JWT that the API accepts").add_argument("user")
     commands.add_parser("sam-local", help="run every event and route in containers, and check what they did")
+    add_options(
+        commands.add_parser("schema", help="make the JSON Schema of ActivityAttributes in Swift, or check a change")
+    )
     said = parser.parse_args(arguments)
     sam = SamCli(said.sam, said.local / "sam", said.local / "logs")
     try:
@@ -104,6 +108,8 @@ def _run(said: argparse.Namespace, sam: SamCli) -> int:
             return demo(said.local, sam if in_containers else None)
         case "sam-local":
             return check(said.local, sam)
+        case "schema":
+            return schema(said.sources, said.output, said.check)
         case "token":
             print(Identity(said.local).token(said.user))
     return 0

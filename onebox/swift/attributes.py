@@ -61,7 +61,9 @@ def _schema(attributes: Nominal, program: Program, findings: Findings) -> JsonOb
             "or name the file that does as well",
         )
     elif state.main.kind != "struct":
-        findings.refuse(state.main.place, f"ContentState is a {state.main.kind}, and content-state an object: make it a struct")
+        findings.refuse(
+            state.main.place, f"ContentState is a {state.main.kind}, and content-state an object: make it a struct"
+        )
     else:
         content_state = translator.struct(state)
     definitions: JsonObject = {"$defs": translator.definitions} if translator.definitions else {}
@@ -106,4 +108,4 @@ def _holds_runs(schema: JsonObject) -> bool:
 
 def _kinds(schema: JsonObject) -> set[Json]:
     kind = schema.get("type")
-    return set(cast("list[str]", kind)) if isinstance(kind, list) else {kind}  # type: ignore[arg-type]
+    return set(cast("list[str]", kind)) if isinstance(kind, list) else {kind}

@@ -117,7 +117,7 @@ def _properties(source: Source, item: Item) -> Iterator[Property]:
     binding = child(node, "value_binding_pattern")
     is_let = binding is not None and text_of(binding) == "let"
     waiting: list[_Binding] = []
-    for found in reversed(list(_bindings(source, node))):
+    for found in reversed(list(_bindings(node))):
         # `var a, b: Int`: the type stands at the last of them.
         if found.annotation is None and found.value is None and waiting:
             found = _Binding(found.pattern, waiting[-1].annotation, None, found.is_computed)
@@ -146,7 +146,7 @@ class _Binding:
     is_computed: bool
 
 
-def _bindings(source: Source, node: Node) -> Iterator[_Binding]:
+def _bindings(node: Node) -> Iterator[_Binding]:
     pattern = annotation = value = None
     computed = False
     for name, found in fields(node):

@@ -56,7 +56,9 @@ def coding_keys(enum: Nominal, findings: Findings) -> dict[str, str]:
 def _check_conditions(enum: Nominal, findings: Findings) -> None:
     for case in enum.cases:
         if case.condition is not None:
-            findings.refuse(case.condition, f"#if decides whether {enum.name} has the case {case.name}: take the #if away")
+            findings.refuse(
+                case.condition, f"#if decides whether {enum.name} has the case {case.name}: take the #if away"
+            )
 
 
 def _strings(enum: Nominal, findings: Findings) -> list[str]:
@@ -64,7 +66,7 @@ def _strings(enum: Nominal, findings: Findings) -> list[str]:
     for case in enum.cases:
         value = case.name if case.raw is None else _string(case.raw)
         if value is None:
-            findings.refuse(case.place, f"the raw value of {case.name} is no plain text: write it as \"…\"")
+            findings.refuse(case.place, f'the raw value of {case.name} is no plain text: write it as "…"')
         values.append(value or "")
     return values
 

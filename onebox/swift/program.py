@@ -95,13 +95,17 @@ class Program:
     def nominal(self, path: Path) -> Nominal:
         return Nominal(path, self._nominals[path], tuple(self._extensions.get(path, ())))
 
-    def find(self, name: Path, scope: Path, *, aliases_max: int = _ALIASES_MAX) -> "Nominal | tuple[Alias, Path] | None":
+    def find(
+        self, name: Path, scope: Path, *, aliases_max: int = _ALIASES_MAX
+    ) -> "Nominal | tuple[Alias, Path] | None":
         """
         Return what a name means in a scope: a type, or an alias with the scope that its own type is to be read in.
 
         The innermost declaration counts, as in Swift. None: these files don't declare it.
         """
-        inside = next((scope[:depth] for depth in range(len(scope), -1, -1) if self.has((*scope[:depth], name[0]))), None)
+        inside = next(
+            (scope[:depth] for depth in range(len(scope), -1, -1) if self.has((*scope[:depth], name[0]))), None
+        )
         if inside is None or aliases_max == 0:
             return None
         path = (*inside, name[0])

@@ -52,7 +52,8 @@ class Translator:
                 continue
             if one.is_let and one.has_default:
                 self.findings.warn(
-                    one.place, f"let {one.name} has a default, so it is never decoded and no key of the schema: make it a var"
+                    one.place,
+                    f"let {one.name} has a default, so it is never decoded and no key of the schema: make it a var",
                 )
                 continue
             schema = self._property(one, struct.path)
@@ -214,7 +215,8 @@ class Translator:
                 self.findings.refuse(place, f"{enum.name} decodes itself ({name}): take that away")
             if not enum.conforms_to("Codable", "Decodable"):
                 self.findings.refuse(
-                    enum.main.place, f"{enum.name} is not Codable in these files: write `enum {enum.name}: String, Codable`"
+                    enum.main.place,
+                    f"{enum.name} is not Codable in these files: write `enum {enum.name}: String, Codable`",
                 )
             self._enums[enum.path] = enum_schema(enum, self.findings)
         return self._enums[enum.path]

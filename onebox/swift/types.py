@@ -62,7 +62,11 @@ def read_type(source: Source, node: Node) -> Type:
                 return optional(place, read_type(source, wrapped))
         case "tuple_type":
             elements = [found for found in node.children if found.type == "tuple_type_item"]
-            if len(elements) == 1 and (only := elements[0].child_by_field_name("name")) and elements[0].child_count == 1:
+            if (
+                len(elements) == 1
+                and (only := elements[0].child_by_field_name("name"))
+                and elements[0].child_count == 1
+            ):
                 return read_type(source, only)
     return Foreign(place, " ".join(text_of(node).split()))
 
