@@ -90,7 +90,7 @@ def _check_ours(attributes: Nominal, schema: JsonObject, findings: Findings) -> 
             )
         elif not (_is_text(found) if key == "activity" else _holds_runs(found)):
             findings.refuse(
-                attributes.main.place,
+                next((one.place for one in attributes.properties if one.name == key), attributes.main.place),
                 f"Lockstep adds `{key}` to the attributes of every start, and it does not decode here: "
                 f"write `let {key}: {swift}`",
             )

@@ -32,8 +32,8 @@ def enum_schema(enum: Nominal, findings: Findings) -> JsonObject:
     if raw_type != "String" and raw_type not in INTEGERS:
         findings.refuse(
             enum.main.place,
-            f"{enum.name} has no raw values of String or Int, and would be decoded from an object by the case's name: "
-            f"write `enum {enum.name}: String, Codable`",
+            f"{enum.name} has no raw values of String or Int: write `enum {enum.name}: String, Codable` "
+            "(without any, Swift decodes it from an object whose key is the case's name)",
         )
         return {}
     for name, place in enum.by_hand("init(rawValue:)", "rawValue"):

@@ -53,7 +53,7 @@ class Translator:
             if one.is_let and one.has_default:
                 self.findings.warn(
                     one.place,
-                    f"let {one.name} has a default, so it is never decoded and no key of the schema: make it a var",
+                    f"let {one.name} has a default, so it is never decoded, and no key here: make it a var if it should be",
                 )
                 continue
             schema = self._property(one, struct.path)
