@@ -1,7 +1,7 @@
 """Made-up Swift: its text, what JSONDecoder makes of a value by Swift's own rules, and values to try."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
@@ -239,3 +239,33 @@ def _cases(names: list[str], raw_type: str, is_written: bool, first: int) -> lis
     # Only the first is written, if any is: Swift counts on from there.
     start = first if is_written else 0
     return [(name, start + index, is_written and index == 0) for index, name in enumerate(names)]
+
+
+def changed(model: Model) -> st.SearchStrategy[Model]:
+    """What a type becomes by one change of the sort that people make."""
+    changes: list[Model] = [Maybe(model)]
+    match model:
+        case Leaf():
+            changes += map(Leaf, LEAVES)
+        case Maybe(inner):
+            return st.one_of(st.just(inner), changed(inner).map(Maybe))
+        case Many(element):
+            return st.one_of(st.just(Maybe(model)), changed(element).map(Many))
+        case ByKey(key, value):
+            other = "Int" if key == "String" else "String"
+            return st.one_of(st.just(ByKey(other, value)), changed(value).map(lambda inner: ByKey(key, inner)))
+        case Enum(name, raw_type, cases):
+            fewer = tuple((case, raw, True) for case, raw, _ in cases[1:])
+            changes += [Enum(name, raw_type, fewer)] if fewer else []
+            changes += [
+                Enum(name, raw_type, (*cases, ("d", "d" if raw_type == "String" else 99, True))),
+                Leaf(raw_type),
+            ]
+        case Struct(name, fields) if fields:
+            first, *others = fields
+            changes += [Struct(name, tuple(others))]
+            return st.one_of(
+                st.sampled_from(changes),
+                changed(first.type).map(lambda inner: Struct(name, (replace(first, type=inner), *others))),
+            )
+    return st.sampled_from(changes)
