@@ -89,8 +89,8 @@ def _declarations(model: Model, pick: Callable[[str, str], str]) -> list[str]:
             written = (f"{case} = {_literal(raw)}" if shown else case for case, raw, shown in cases)
             return [f"{pick('', 'public ')}enum {name}: {raw_type}, Codable {{\n    case {', '.join(written)}\n}}"]
         case Struct():
-            inner = [text for one in model.fields for text in _declarations(one.type, pick)]
-            return [*inner, f"struct {model.name}: Codable, Hashable {{\n{body(model, pick)}\n}}"]
+            needed = [text for one in model.fields for text in _declarations(one.type, pick)]
+            return [*needed, f"struct {model.name}: Codable, Hashable {{\n{body(model, pick)}\n}}"]
     return []
 
 
@@ -191,7 +191,7 @@ def almost(value: Json) -> st.SearchStrategy[Json]:
 
 def structs(name: str = "ContentState", *, depth: int = 2) -> st.SearchStrategy[Struct]:
     """Structs of a few fields, whose names are few, so that two of them have some in common."""
-    names = st.lists(st.sampled_from(["minutes", "note", "stop", "`in`"]), unique=True, max_size=3)
+    names = st.lists(st.sampled_from(["minutes", "note", "stop", "`in`"]), unique=True, min_size=1, max_size=3)
     return names.flatmap(
         lambda chosen: st.tuples(*(_fields(name, one, depth) for one in chosen)).map(
             lambda fields: Struct(name, fields)
@@ -243,10 +243,10 @@ def _cases(names: list[str], raw_type: str, is_written: bool, first: int) -> lis
 
 def changed(model: Model) -> st.SearchStrategy[Model]:
     """What a type becomes by one change of the sort that people make."""
-    changes: list[Model] = [Maybe(model)]
+    changes: list[Model] = []
     match model:
         case Leaf():
-            changes += map(Leaf, LEAVES)
+            changes += [Maybe(model), *map(Leaf, LEAVES)]
         case Maybe(inner):
             return st.one_of(st.just(inner), changed(inner).map(Maybe))
         case Many(element):
@@ -263,9 +263,41 @@ def changed(model: Model) -> st.SearchStrategy[Model]:
             ]
         case Struct(name, fields) if fields:
             first, *others = fields
-            changes += [Struct(name, tuple(others))]
+            changes += [Maybe(model), Struct(name, tuple(others))]
             return st.one_of(
                 st.sampled_from(changes),
                 changed(first.type).map(lambda inner: Struct(name, (replace(first, type=inner), *others))),
             )
     return st.sampled_from(changes)
+
+
+def edges(model: Model) -> list[Json]:
+    """A few values that decode, among them each that a change may shut out."""
+    match model:
+        case Leaf("Bool"):
+            return [True]
+        case Leaf(name) if name in _INTS:
+            return [*_INTS[name]]
+        case Leaf(name) if name in _NUMBERS:
+            return [1.5, -(2**70)]
+        case Leaf():
+            return ["text"]
+        case Maybe(inner):
+            return [*edges(inner), None]
+        case Many(element):
+            return [[one] for one in edges(element)]
+        case ByKey(key, inner):
+            return [{"1" if key == "Int" else "word": one} for one in edges(inner)]
+        case Enum(_, _, cases):
+            return [raw for _, raw, _ in cases]
+        case Struct(_, fields):
+            whole: dict[str, Json] = {one.key: edges(one.type)[0] for one in fields}
+            return [
+                whole,
+                *(whole | {one.key: value} for one in fields for value in edges(one.type)[1:]),
+                *({key: value for key, value in whole.items() if key != one.key} for one in fields if _optional(one)),
+            ]
+
+
+def _optional(field: Field) -> bool:
+    return isinstance(field.type, Maybe)

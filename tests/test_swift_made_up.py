@@ -10,9 +10,11 @@ from jsonschema import Draft202012Validator
 from lockstep.json_values import JsonObject
 from onebox.swift.attributes import schemas_of
 from onebox.swift.changes import Side, breaks
-from tests.swift_models import Field, Maybe, Struct, almost, body, changed, declared, decodes, structs, values
+from tests.swift_models import Field, Maybe, Struct, almost, body, changed, declared, decodes, edges, structs, values
 
-QUICKLY = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+QUICKLY = settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
 def source(state: Struct, pick: Callable[[str, str], str] = lambda first, _: first) -> str:
@@ -67,21 +69,25 @@ def decodes_whole(state: Struct, value: object) -> bool:
 @given(st.data())
 def test_a_change_that_breaks_phones_is_named(data: st.DataObject) -> None:
     old = data.draw(structs())
-    new = Struct(old.name, tuple(one for field in old.fields for one in data.draw(now(field))))
+    # One at a time: a break hides all others of its side.
+    at = data.draw(st.integers(0, len(old.fields) - 1))
+    new = Struct(old.name, (*old.fields[:at], *data.draw(now(old.fields[at])), *old.fields[at + 1 :]))
 
     named = {one.side for one in breaks(schema_of(source(old)), schema_of(source(new)))}
 
     if Side.OLD_APP not in named:
-        assert all(decodes(old, value) for value in data.draw(st.tuples(*[values(new)] * 3)))
+        assert all(decodes(old, value) for value in edges(new))
     if Side.NEW_APP not in named:
-        assert all(decodes(new, value) for value in data.draw(st.tuples(*[values(old)] * 3)))
+        assert all(decodes(new, value) for value in edges(old))
 
 
 def now(field: Field) -> st.SearchStrategy[list[Field]]:
     """What a field is in the next release: as it was, of another type, gone, or of another name."""
+    another_type = changed(field.type).map(lambda one: [replace(field, type=one)])
     return st.one_of(
-        changed(field.type).map(lambda one: [replace(field, type=one)]),
-        st.just([field]),
+        another_type,
+        another_type,
+        another_type,
         st.just([]),
         st.just([replace(field, name=f"{field.name.strip('`')}2", key=f"{field.key}2")]),
     )
