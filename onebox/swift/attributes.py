@@ -47,7 +47,7 @@ def schemas_of(texts: Mapping[str, str]) -> Schemas:
 
 def _schema(attributes: Nominal, program: Program, findings: Findings) -> JsonObject:
     if attributes.main.kind != "struct":
-        findings.refuse(attributes.main.place, f"{attributes.name} is a {attributes.main.kind}: make it a struct")
+        findings.refuse(attributes.main.place, f"{attributes.name} is {attributes.main.a_kind}: make it a struct")
         return {}
     translator = Translator(program, findings)
     own = translator.struct(attributes)
@@ -62,7 +62,7 @@ def _schema(attributes: Nominal, program: Program, findings: Findings) -> JsonOb
         )
     elif state.main.kind != "struct":
         findings.refuse(
-            state.main.place, f"ContentState is a {state.main.kind}, and content-state an object: make it a struct"
+            state.main.place, f"ContentState is {state.main.a_kind}, and content-state an object: make it a struct"
         )
     else:
         content_state = translator.struct(state)

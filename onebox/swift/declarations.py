@@ -63,6 +63,10 @@ class Declaration:
     by_hand: tuple[tuple[str, Place], ...]
     inner: tuple["Declaration | Alias", ...]
 
+    @property
+    def a_kind(self) -> str:
+        return f"{'an' if self.kind[:1] in ('a', 'e') else 'a'} {self.kind}"
+
 
 # By these names a type may say how it is decoded.
 _BY_HAND = ("init(from:)", "init(rawValue:)", "rawValue", "init(stringValue:)", "stringValue")

@@ -1,0 +1,301 @@
+"""From Swift to JSON Schema, as the compiler would synthesize `Decodable`."""
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from lockstep.json_values import Json, JsonObject
+from onebox.swift.standard import SECONDS_SINCE_2001
+from tests.swift_side import attributes, field, part, required, schema_of, state_of, told
+
+INT: JsonObject = {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}
+STOP = "struct Stop: Codable, Hashable { let name: String }"
+
+
+@pytest.mark.parametrize(
+    ("swift", "schema"),
+    [
+        ("String", {"type": "string"}),
+        ("Int", INT),
+        ("Swift.Int", INT),
+        ("(Int)", INT),
+        ("Int8", {"type": "integer", "minimum": -128, "maximum": 127}),
+        ("UInt64", {"type": "integer", "minimum": 0, "maximum": 2**64 - 1}),
+        ("Double", {"type": "number"}),
+        ("TimeInterval", {"type": "number"}),
+        ("Bool", {"type": "boolean"}),
+        ("Foundation.Date", {"type": "number", "description": SECONDS_SINCE_2001}),
+        ("URL", {"type": "string", "format": "uri"}),
+        ("UUID", {"type": "string", "format": "uuid"}),
+        ("Data", {"type": "string", "contentEncoding": "base64"}),
+        ("String?", {"type": ["string", "null"]}),
+        ("String!", {"type": ["string", "null"]}),
+        ("Optional<String>", {"type": ["string", "null"]}),
+        ("String??", {"type": ["string", "null"]}),
+        ("[Int?]", {"type": "array", "items": INT | {"type": ["integer", "null"]}}),
+        ("Array<Int>", {"type": "array", "items": INT}),
+        ("Set<String>", {"type": "array", "items": {"type": "string"}}),
+        ("[String: Bool]", {"type": "object", "additionalProperties": {"type": "boolean"}}),
+        ("Dictionary<String, [Bool]>?", {
+            "type": ["object", "null"],
+            "additionalProperties": {"type": "array", "items": {"type": "boolean"}},
+        }),
+    ],
+)  # fmt: skip
+def test_a_type_is_translated(swift: str, schema: JsonObject) -> None:
+    assert field(f"var it: {swift}") == schema
+
+
+@pytest.mark.parametrize(
+    ("swift", "fits", "does_not"),
+    [
+        ("Float", 3.4e38, 3.5e38),
+        ("UInt8", 255, 256),
+        ("Int", 2**63 - 1, 2**63),
+        ("Int", 7.0, 7.5),
+        ("Double", 7, "NaN"),
+        ("[Int: Bool]", {"-1": True}, {"one": True}),
+        ("ClosedRange<Int>", [1, 2], [1]),
+        ("Range<Double>", [1.5, 2], [1, "2"]),
+        ("[[String?]]", [["a", None]], [None]),
+    ],
+)
+def test_a_type_takes_what_swift_decodes(swift: str, fits: Json, does_not: Json) -> None:
+    validator = Draft202012Validator(field(f"var it: {swift}"))
+
+    assert validator.is_valid(fits)
+    assert not validator.is_valid(does_not)
+
+
+@pytest.mark.parametrize(
+    ("written", "kind"),
+    [('= "none"', "string"), ("= -5", "integer"), ("= 0x1F", "integer"), ("= 2.5", "number"), ("= true", "boolean")],
+)
+def test_a_type_that_a_literal_tells_need_not_be_written(written: str, kind: str) -> None:
+    assert field(f"var it {written}")["type"] == kind
+
+
+def test_optionals_are_not_required_and_defaults_do_not_make_them_so() -> None:
+    state = state_of(
+        attributes("var a: Int = 5\n var b: Int?\n var c: Int? = 5\n let d: Int\n let e: Int?\n var f = 1")
+    )
+
+    assert required(state) == ["a", "d", "f"]
+
+
+def test_only_what_is_stored_in_an_instance_is_decoded() -> None:
+    state = state_of(
+        attributes("""
+        static let shared = 1
+        static var count: Int = 0
+        lazy var slow: Int = 1
+        var computed: Int { 1 }
+        var both: Int { get { 1 } set { } }
+        var watched: Int = 0 { didSet { print(watched) } }
+        public private(set) var seen: Bool
+        @available(iOS 17, *) var new: Bool
+        func run() -> Int { 1 }
+        // var comment: Int
+        /* var comment: Int */
+        """)
+    )
+
+    assert required(state) == ["watched", "seen", "new"]
+
+
+def test_several_properties_of_a_line_have_the_type_behind_them() -> None:
+    state = state_of(attributes("var a, b: Int; var c: String, d, e: Bool; var f: Int?, g = 1"))
+
+    assert [part(state, key)["type"] for key in "abcde"] == ["integer", "integer", "string", "boolean", "boolean"]
+    assert required(state) == ["a", "b", "c", "d", "e", "g"]
+
+
+def test_a_let_with_a_default_is_never_decoded() -> None:
+    text = attributes("        var minutes: Int\n        let version = 1")
+
+    assert list(required(state_of(text))) == ["minutes"]
+    assert told(text) == [
+        "7: warning: let version has a default, so it is never decoded, and no key here: make it a var if it should be"
+    ]
+
+
+def test_a_date_is_warned_of_by_its_line() -> None:
+    [line] = told(attributes("        var minutes: Int\n        var eta: Date?"))
+
+    assert line.startswith("7: warning: Date: send seconds since 2001")
+
+
+def test_structs_are_definitions() -> None:
+    schema = schema_of(
+        attributes("var stop: Stop; var last: Stop?; var stops: [Stop]; var by: [String: Stop?]", beside=STOP)
+    )
+
+    reference: Json = {"$ref": "#/$defs/Stop"}
+    or_null: Json = {"anyOf": [reference, {"type": "null"}]}
+    assert schema["$defs"] == {
+        "Stop": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    }
+    assert part(schema, "content-state")["properties"] == {
+        "stop": reference,
+        "last": or_null,
+        "stops": {"type": "array", "items": reference},
+        "by": {"type": "object", "additionalProperties": or_null},
+    }
+
+
+def test_a_struct_may_hold_itself() -> None:
+    schema = schema_of(
+        attributes("var tree: Tree\n struct Tree: Codable, Hashable { var name: String; var inner: [Tree] }")
+    )
+
+    validator = Draft202012Validator(schema)
+    leaf: Json = {"name": "leaf", "inner": []}
+    for inner, fits in ((leaf, True), ({"name": "leaf"}, False)):
+        state: Json = {"tree": {"name": "root", "inner": [inner]}}
+        assert validator.is_valid({"attributes": {"activity": "a", "run": 1}, "content-state": state}) == fits
+
+
+def test_the_innermost_declaration_of_a_name_counts() -> None:
+    schema = schema_of(
+        attributes(
+            "var stop: Stop; var other: OrderAttributes.Stop; var date: Date; struct Stop: Codable, Hashable { var x: Int }",
+            beside="extension OrderAttributes { struct Stop: Codable, Hashable { var y: Int } }\n"
+            "struct Date: Codable, Hashable { var day: Int }",
+        )
+    )
+
+    assert part(part(schema, "content-state"), "stop") == {"$ref": "#/$defs/Stop"}
+    assert part(part(schema, "content-state"), "other") == {"$ref": "#/$defs/OrderAttributes.Stop"}
+    assert part(part(schema, "content-state"), "date") == {"$ref": "#/$defs/Date"}
+
+
+def test_aliases_are_followed() -> None:
+    schema = schema_of(
+        """
+        public struct OrderAttributes: ActivityAttributes {
+            public typealias OrderStatus = ContentState
+            typealias ContentState = Shared.State
+            let activity: String
+            let run: Milliseconds
+        }
+        typealias Milliseconds = Int
+        enum Shared { }
+        """,
+        Shared="extension Shared { struct State: Codable, Hashable { var driver: Name? } }\n typealias Name = String",
+    )
+
+    assert part(part(schema, "attributes"), "run") == INT
+    assert part(schema, "content-state")["properties"] == {"driver": {"type": ["string", "null"]}}
+
+
+def test_a_content_state_may_be_declared_in_an_extension_and_so_may_conformance() -> None:
+    schema = schema_of(
+        """
+        struct OrderAttributes { let activity: String; let run: Int }
+        extension OrderAttributes: ActivityAttributes {
+            struct ContentState { var minutes: Int }
+        }
+        extension OrderAttributes.ContentState: Codable, Hashable {}
+        """
+    )
+
+    assert required(part(schema, "content-state")) == ["minutes"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "values"),
+    [
+        ("enum Stage: String, Codable { case cooking, there }", ["cooking", "there"]),
+        ('enum Stage: String, Codable { case a = "on \\"my\\" way\\u{21}", b\n case `in` }', ['on "my" way!', "b", "in"]),
+        ("enum Stage: Int, Codable { case a, b, c = 7, d }", [0, 1, 7, 8]),
+        ("enum Stage: Int, Codable { case a = -1, b\n case c = 0x1F, d = 1_000 }", [-1, 0, 31, 1000]),
+        ("enum Stage: UInt8 { case a = 9 }\n extension Stage: Codable { var title: String { \"\" } }", [9]),
+    ],
+)  # fmt: skip
+def test_an_enum_takes_its_raw_values(declared: str, values: list[Json]) -> None:
+    kind = "string" if isinstance(values[0], str) else "integer"
+
+    assert field("var stage: Stage", beside=declared) == {"type": kind, "enum": values}
+    assert field("var stage: Stage?", beside=declared) == {"type": [kind, "null"], "enum": [*values, None]}
+
+
+def test_coding_keys_rename_and_leave_out() -> None:
+    state = state_of(
+        attributes("""
+        var minutes: Int
+        var driver: String
+        var note: String?
+        var cached: Int = 0
+        private enum CodingKeys: String, CodingKey { case minutes = "m", driver }
+        """)
+    )
+
+    assert state["properties"] == {"m": INT, "driver": {"type": "string"}}
+    assert required(state) == ["m", "driver"]
+
+
+def test_the_coding_keys_of_a_struct_around_it_are_not_a_structs_own() -> None:
+    state = state_of(
+        attributes("""
+        var stop: Stop
+        struct Stop: Codable, Hashable { var name: String }
+        enum CodingKeys: CodingKey { case stop }
+        """)
+    )
+
+    assert required(state) == ["stop"]
+
+
+def test_what_is_compiled_for_iphones_alone_is_read_as_if_it_always_were() -> None:
+    schema = schema_of(
+        f"""
+        #if canImport(ActivityKit) && os(iOS)
+        {attributes("var minutes: Int")}
+        #else
+        struct OrderAttributes {{ }}
+        #endif
+        #if DEBUG
+        extension OrderAttributes {{ static let preview = 1 }}
+        #endif
+        #Preview("card") {{ Text("…") }}
+        """
+    )
+
+    assert required(part(schema, "content-state")) == ["minutes"]
+
+
+def test_a_whole_schema_says_what_it_is_of() -> None:
+    schema = schema_of(attributes("var minutes: Int"))
+
+    assert {key: schema[key] for key in ("$schema", "title", "type", "required")} == {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "OrderAttributes",
+        "type": "object",
+        "required": ["attributes", "content-state"],
+    }
+    Draft202012Validator.check_schema(schema)
+
+
+def test_unknown_keys_are_allowed() -> None:
+    validator = Draft202012Validator(schema_of(attributes("var stop: Stop", beside=STOP)))
+
+    assert validator.is_valid(
+        {
+            "attributes": {"activity": "a", "run": 1, "new": 1},
+            "content-state": {"stop": {"name": "a", "new": 1}, "new": 1},
+            "new": 1,
+        }
+    )
+
+
+@pytest.mark.parametrize("own", ["let activity: String?; let run: Int64", "var activity: String; var run: Double"])
+def test_activity_and_run_may_be_of_any_type_that_holds_them(own: str) -> None:
+    assert told(attributes("var minutes: Int", own=own)) == []
+
+
+def test_attributes_without_activity_and_run_are_warned_of() -> None:
+    lines = told(attributes("var minutes: Int", own="let shop: String"))
+
+    assert [line.partition(", which")[0] for line in lines] == [
+        "2: warning: OrderAttributes has no `let activity: String`",
+        "2: warning: OrderAttributes has no `let run: Int`",
+    ]
