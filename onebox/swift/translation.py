@@ -192,9 +192,7 @@ class Translator:
                 return {"$ref": f"#/$defs/{self._definition(found)}"}
             case "enum":
                 return self._enum(found)
-        return self._no(
-            written.place, f"{written} is a{'n' * (found.main.kind == 'actor')} {found.main.kind}: use a Codable struct"
-        )
+        return self._no(written.place, f"{written} is {found.main.a_kind}: use a Codable struct")
 
     def _definition(self, struct: Nominal) -> str:
         if struct.path in self._names:
