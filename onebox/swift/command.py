@@ -14,7 +14,7 @@ _USAGE = 2
 
 
 class Unusable(Exception):
-    """What the command line names can't be read."""
+    """What the command line names can't be read or written."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -34,11 +34,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def schema(sources: list[Path], output: Path | None, old: Path | None) -> int:
     """Translate, check and write; returns the exit status: 1 for what is refused or would break, 2 for what can't be read."""
     try:
-        made = schemas_of({str(source): _text(source) for source in sources})
-        before = {} if old is None else _earlier(old)
+        return _schema_of(sources, output, old)
     except Unusable as failure:
         print(failure, file=sys.stderr)
         return _USAGE
+
+
+def _schema_of(sources: list[Path], output: Path | None, old: Path | None) -> int:
+    made = schemas_of({str(source): _text(source) for source in sources})
+    before = {} if old is None else _earlier(old)
     for line in made.findings.lines():
         print(line, file=sys.stderr)
     if made.findings.refused:
@@ -47,33 +51,34 @@ def schema(sources: list[Path], output: Path | None, old: Path | None) -> int:
         print(f"{' '.join(map(str, sources))}: error: no struct conforms to ActivityAttributes", file=sys.stderr)
         return 1
     if old is not None:
-        found = list(_compared(before, made.by_type, only=old.is_file()))
-        if found:
+        if found := list(_compared(before, made.by_type)):
             print(*found, sep="\n")
             return 1
         print("Nothing here would break running cards.")
-    return _write(made.by_type, output, is_checked=old is not None)
+    _write(made.by_type, output, is_checked=old is not None)
+    return 0
 
 
-def _compared(old: Mapping[str, JsonObject], new: Mapping[str, JsonObject], *, only: bool) -> Iterator[Break]:
+def _compared(old: Mapping[str, JsonObject], new: Mapping[str, JsonObject]) -> Iterator[Break]:
     for name, before in old.items():
         if name in new:
             yield from breaks(before, new[name])
-        elif not only or len(new) == 1:
+        else:
             yield from gone(name)
 
 
-def _write(schemas: Mapping[str, JsonObject], output: Path | None, *, is_checked: bool) -> int:
+def _write(schemas: Mapping[str, JsonObject], output: Path | None, *, is_checked: bool) -> None:
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        for name, one in schemas.items():
-            (output / f"{name}.json").write_text(_json(one))
-    elif not is_checked:
-        if len(schemas) > 1:
-            print(f"these are {len(schemas)} schemas ({', '.join(schemas)}): say where with -o FOLDER", file=sys.stderr)
-            return _USAGE
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            for name, one in schemas.items():
+                (output / f"{name}.json").write_text(_json(one))
+        except OSError as failure:
+            raise Unusable(f"{output}: can't be written: {failure}") from failure
+    elif len(schemas) == 1 and not is_checked:
         print(*map(_json, schemas.values()), sep="", end="")
-    return 0
+    elif not is_checked:
+        raise Unusable(f"these are {len(schemas)} schemas ({', '.join(schemas)}): say where with -o FOLDER")
 
 
 def _json(one: JsonObject) -> str:
