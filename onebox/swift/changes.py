@@ -64,7 +64,7 @@ def gone(attributes_type: str) -> Iterator[Break]:
         "the struct",
         "is gone, or has another name",
         Side.NEW_APP,
-        f"keep it {_UNTIL_OLD_CARDS_ARE_GONE}",
+        f"name the file that declares it as well; if none does, keep it {_UNTIL_OLD_CARDS_ARE_GONE}",
     )
 
 
