@@ -54,7 +54,12 @@ def _schema(attributes: Nominal, program: Program, findings: Findings) -> JsonOb
     _check_ours(attributes, own, findings)
     state = program.nominal_at((*attributes.path, "ContentState"))
     content_state: JsonObject = {}
-    if state is None:
+    if state is None and program.has((*attributes.path, "ContentState")):
+        findings.refuse(
+            attributes.main.place,
+            f"ContentState of {attributes.name} stands for a type that is not declared in these files: name its file as well",
+        )
+    elif state is None:
         findings.refuse(
             attributes.main.place,
             f"{attributes.name} has no ContentState in these files: declare `struct ContentState: Codable, Hashable` in it, "

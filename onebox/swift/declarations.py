@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
+from onebox.swift.conditions import Item, items
 from onebox.swift.findings import Place
-from onebox.swift.syntax import Item, Source, attributes_of, child, fields, items, modifiers_of, name_of, text_of
+from onebox.swift.syntax import Source, attributes_of, child, fields, modifiers_of, name_of, text_of
 from onebox.swift.types import Foreign, Type, annotated, is_nil_by_itself, read_type, type_of_literal
 
 
@@ -191,6 +192,8 @@ def _by_hand(node: Node) -> Iterator[str]:
         parameter = child(node, "parameter")
         label = parameter and (parameter.child_by_field_name("external_name") or parameter.child_by_field_name("name"))
         name = f"init({text_of(label)}:)" if label else "init()"
+        if name == "init(from:)" and parameter and not text_of(parameter).endswith("Decoder"):
+            return
     elif node.type == "property_declaration" and not modifiers_of(node) & {"static", "class"}:
         pattern = node.child_by_field_name("name")
         name = text_of(pattern) if pattern else ""

@@ -13,6 +13,7 @@ type Path = tuple[str, ...]
 # So many lead from one to the next; more go in a circle.
 _ALIASES_MAX = 50
 _DECODING_CONTAINERS = ("KeyedDecodingContainer", "UnkeyedDecodingContainer", "SingleValueDecodingContainer")
+_SYNTHESIZERS = ("RawRepresentable", "Decodable", "Codable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Nominal:
     path: Path
     main: Declaration
     extensions: tuple[Declaration, ...]
+    # Of protocols that it conforms to: what these do by hand, it does.
+    inherited: tuple[Declaration, ...]
 
     @property
     def name(self) -> str:
@@ -45,7 +48,7 @@ class Nominal:
 
     def by_hand(self, *names: str) -> Iterator[tuple[str, Place]]:
         """Yield which of these it writes itself, and where."""
-        for part in self.parts:
+        for part in (*self.parts, *self.inherited):
             for name, place in part.by_hand:
                 if name in names:
                     yield name, place
@@ -58,15 +61,17 @@ class Program:
     _nominals: dict[Path, Declaration] = field(default_factory=dict)
     _extensions: dict[Path, list[Declaration]] = field(default_factory=dict)
     _aliases: dict[Path, Alias] = field(default_factory=dict)
+    # Declared twice: by private types of several files, or by branches of an #if.
+    _again: dict[Path, Place] = field(default_factory=dict)
 
     @classmethod
     def of(cls, sources: list[Source], findings: Findings) -> "Program":
         program = cls()
         found = [one for source in sources for one in declarations(source, source.root)]
         extensions = [one for one in found if isinstance(one, Declaration) and one.kind == "extension"]
-        program._take((), [one for one in found if one not in extensions], findings)
+        program._take((), [one for one in found if one not in extensions])
         for extension in extensions:
-            if extension.name in _DECODING_CONTAINERS:
+            if extension.name in _DECODING_CONTAINERS or (extension.name in _SYNTHESIZERS and extension.by_hand):
                 findings.refuse(
                     extension.place,
                     f"an extension of {extension.name} may change what synthesized code decodes: decode as Swift does by itself",
@@ -78,7 +83,7 @@ class Program:
                 break  # what is left extends types of elsewhere: View, Date
             for one, path in known:
                 program._extensions.setdefault(path, []).append(one)
-                program._take(path, list(one.inner), findings, condition=one.condition)
+                program._take(path, list(one.inner), condition=one.condition)
             extensions = [one for one in extensions if one not in [taken for taken, _ in known]]
         return program
 
@@ -93,7 +98,20 @@ class Program:
         return self.nominal(path) if path in self._nominals else None
 
     def nominal(self, path: Path) -> Nominal:
-        return Nominal(path, self._nominals[path], tuple(self._extensions.get(path, ())))
+        extensions = tuple(self._extensions.get(path, ()))
+        return Nominal(path, self._nominals[path], extensions, tuple(self._of_protocols(path, frozenset())))
+
+    def again(self, path: Path) -> Place | None:
+        """Return where a type or an alias is declared once more."""
+        return self._again.get(path)
+
+    def _of_protocols(self, path: Path, seen: frozenset[Path]) -> Iterator[Declaration]:
+        for part in (self._nominals[path], *self._extensions.get(path, ())):
+            for named in part.conforms:
+                found: Path = tuple(named.split("."))
+                if found in self._nominals and self._nominals[found].kind == "protocol" and found not in seen:
+                    yield from self._extensions.get(found, ())
+                    yield from self._of_protocols(found, seen | {found})
 
     def find(
         self, name: Path, scope: Path, *, aliases_max: int = _ALIASES_MAX
@@ -141,20 +159,13 @@ class Program:
             return named.path if (named := self._named(*found, _ALIASES_MAX)) else None
         return found.path if found else None
 
-    def _take(
-        self,
-        inside: Path,
-        found: list[Declaration | Alias],
-        findings: Findings,
-        *,
-        condition: Place | None = None,
-    ) -> None:
+    def _take(self, inside: Path, found: list[Declaration | Alias], *, condition: Place | None = None) -> None:
         for one in found:
             path = (*inside, one.name)
             if self.has(path):
-                findings.refuse(one.place, f"{'.'.join(path)} is declared twice: keep one of them")
+                self._again.setdefault(path, one.place)
             elif isinstance(one, Alias):
                 self._aliases[path] = replace(one, condition=one.condition or condition)
             else:
                 self._nominals[path] = replace(one, condition=one.condition or condition)
-                self._take(path, list(one.inner), findings, condition=one.condition or condition)
+                self._take(path, list(one.inner), condition=one.condition or condition)

@@ -1,6 +1,5 @@
 """Swift's syntax tree, as tree-sitter makes it, and the questions that we ask of it."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,9 +9,6 @@ from tree_sitter import Language, Node, Parser
 from onebox.swift.findings import Findings, Place
 
 _SWIFT = Language(tree_sitter_swift.language())
-
-# Where there are Live Activities, these hold: what they enclose is read, and what is for elsewhere is passed over.
-_OURS = re.compile(r"(canImport\((ActivityKit|Foundation|SwiftUI|UIKit|WidgetKit|AppIntents)\)|os\(iOS\))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +20,6 @@ class Source:
 
     def place(self, node: Node) -> Place:
         return Place(self.file, node.start_point.row + 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A declaration among others."""
-
-    node: Node
-    # Where the `#if` stands that decides whether it is there at all.
-    condition: Place | None
 
 
 def parse(file: str, text: str, findings: Findings) -> Source:
@@ -93,33 +80,3 @@ def modifiers_of(node: Node) -> set[str]:
     """Return the words before a declaration: static, lazy, public."""
     modifiers = child(node, "modifiers")
     return {text_of(found) for found in modifiers.children} if modifiers else set()
-
-
-def items(source: Source, parent: Node) -> Iterator[Item]:
-    """Yield what a file or a body declares, as far as it is compiled for iOS."""
-    conditions: list[_Condition] = []
-    for node in parent.children:
-        if node.type != "directive":
-            if not any(condition.is_elsewhere for condition in conditions):
-                yield Item(node, next((one.place for one in conditions if not one.is_known), None))
-            continue
-        words = text_of(node)
-        if words.startswith("#if"):
-            conditions.append(_Condition(source.place(node), is_known=_holds(words.removeprefix("#if"))))
-        elif words.startswith("#endif"):
-            del conditions[-1:]
-        elif conditions and conditions[-1].is_known:
-            conditions[-1] = _Condition(conditions[-1].place, is_known=True, is_elsewhere=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Condition:
-    place: Place
-    is_known: bool
-    is_elsewhere: bool = False
-
-
-def _holds(condition: str) -> bool:
-    """Say whether a condition holds on iPhones for certain; of others we say nothing."""
-    ways = "".join(condition.split()).split("||")
-    return any(all(_OURS.fullmatch(part) for part in way.split("&&")) for way in ways)

@@ -79,6 +79,8 @@ class Translator:
     def _check_declaration(self, nominal: Nominal) -> None:
         if nominal.main.condition is not None:
             self.findings.refuse(nominal.main.condition, f"#if decides what {nominal.name} is: take the #if away")
+        if (place := self.program.again(nominal.path)) is not None:
+            self.findings.refuse(place, f"{nominal.name} is declared twice: give one of them another name")
         for attribute in nominal.main.attributes:
             if attribute not in _HARMLESS:
                 self.findings.refuse(
@@ -178,6 +180,8 @@ class Translator:
     def _alias(self, written: Named, alias: Alias, scope: Path, *, depth: int) -> JsonObject:
         if alias.condition is not None:
             return self._no(alias.condition, f"#if decides what {alias.name} is: take the #if away")
+        if (place := self.program.again((*scope, alias.name))) is not None:
+            return self._no(place, f"{alias.name} is declared twice: give one of them another name")
         if alias.is_generic or written.arguments:
             return self._no(written.place, f"{written} is a generic alias: write out the type that it stands for")
         if depth == _DEPTH_MAX:
