@@ -62,7 +62,7 @@ def test_what_the_page_says_breaks_cards_does(folder: Path, capsys: pytest.Captu
     text = section("Check a change")
     [swift] = blocks("swift", text)
     [command] = blocks("sh", text)
-    main(["schema", "Attributes.swift", "-o", "schemas"])
+    main(["schema", "Attributes.swift", "-o", "layers/schemas"])
     (folder / "Attributes.swift").write_text(swift)
     capsys.readouterr()
 
@@ -72,8 +72,8 @@ def test_what_the_page_says_breaks_cards_does(folder: Path, capsys: pytest.Captu
 
 def test_a_schema_is_renewed_as_the_page_says(folder: Path) -> None:
     [checked, unchecked] = blocks("sh", section("Renew a schema"))[0].splitlines()
-    schema = folder / "schemas" / "OrderAttributes.json"
-    main(["schema", "Attributes.swift", "-o", "schemas"])
+    schema = folder / "layers" / "schemas" / "OrderAttributes.json"
+    main(["schema", "Attributes.swift", "-o", "layers/schemas"])
     made = schema.read_text()
     schema.write_text(
         made.replace('"run"\n', '"run",\n          "old"\n').replace('"run": {', '"old": {}, "run": {', 1)

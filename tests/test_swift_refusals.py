@@ -63,6 +63,18 @@ def test_a_property_is_refused_by_its_line(state: str, said: str) -> None:
     [
         ("struct It: Codable { init(from decoder: Decoder) { } }", "It decodes itself (init(from:))"),
         ("struct It: Codable { }\nextension It { init(from d: Swift.Decoder) { } }", "It decodes itself"),
+        (
+            "protocol Lenient: Codable { }\nextension Lenient { init(from d: Decoder) { } }\nstruct It: Codable, Lenient { }",
+            "It decodes itself",
+        ),
+        (
+            "protocol A { }\nprotocol B: A { }\nextension A { init(from d: Decoder) { } }\nenum It: Int, Codable, B { case a }",
+            "It decodes itself",
+        ),
+        (
+            "extension RawRepresentable { init(from d: Decoder) { } }\ntypealias It = Int",
+            "an extension of RawRepresentable may",
+        ),
         ("struct It { var a: Int }", "It is not Codable in these files"),
         ("struct It<T: Codable>: Codable { var a: T }", "It is generic"),
         ("@Codable struct It: Codable { var a: Int }", "@Codable may change what It is decoded from"),
@@ -89,6 +101,7 @@ def test_a_property_is_refused_by_its_line(state: str, said: str) -> None:
             "an extension of KeyedDecodingContainer may change",
         ),
         ("struct It: Codable { }\nstruct It: Codable { }", "It is declared twice"),
+        ("typealias It = Int\ntypealias It = String", "It is declared twice"),
     ],
 )
 def test_a_type_is_refused_where_it_is_declared(beside: str, said: str) -> None:
@@ -104,6 +117,10 @@ def test_a_declaration_that_nothing_decodes_is_of_no_account() -> None:
     enum Payload { case a(Int) }
     struct Card: View { @State var a = 1; var body: some View { Text("a") } }
     extension Engine { init(from decoder: Decoder) { } }
+    extension Order { init(from other: Other) { } }
+    extension OrderAttributes.ContentState { init(from order: Order) { self.init(minutes: 1) } }
+    private struct Row { }
+    private struct Row { }
     """
 
     assert told(attributes("var minutes: Int", beside=beside)) == []
@@ -158,6 +175,14 @@ struct S: Codable, Hashable { }
     ("text", "said"),
     [
         ("struct A: ActivityAttributes { let activity: String; let run: Int }", "A has no ContentState in these files"),
+        (
+            "struct A: ActivityAttributes { let activity: String; let run: Int; typealias ContentState = Elsewhere }",
+            "ContentState of A stands for a type that is not declared in these files",
+        ),
+        (
+            "struct Größe: ActivityAttributes { let activity: String; let run: Int; struct ContentState: Codable { } }",
+            "Größe can't be published",
+        ),
         ("class A: ActivityAttributes { struct ContentState: Codable { } }", "A is a class: make it a struct"),
         (
             "struct A: ActivityAttributes { let activity: String; let run: Int\n enum ContentState: String, Codable { case a } }",
@@ -173,3 +198,11 @@ def test_attributes_that_no_push_can_fill_are_refused(text: str, said: str) -> N
     [line] = refused(text)
 
     assert line.partition(": ")[2].startswith(said)
+
+
+def test_branches_that_nobody_can_choose_between_are_refused() -> None:
+    lines = refused(
+        attributes("var it: It", beside="#if DEBUG\ntypealias It = Int\n#else\nstruct It: Codable { }\n#endif")
+    )
+
+    assert [line.partition(": ")[2] for line in lines] == ["#if decides what It is: take the #if away"]

@@ -1,13 +1,16 @@
 """From Swift to JSON Schema, as the compiler would synthesize `Decodable`."""
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator, meta
 
 from lockstep.json_values import Json, JsonObject
+from onebox import ROOT
+from onebox.swift.attributes import schemas_of
 from onebox.swift.standard import SECONDS_SINCE_2001
 from tests.swift_side import attributes, field, part, required, schema_of, state_of, told
 
 INT: JsonObject = {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}
+BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?$"
 STOP = "struct Stop: Codable, Hashable { let name: String }"
 
 
@@ -26,7 +29,7 @@ STOP = "struct Stop: Codable, Hashable { let name: String }"
         ("Foundation.Date", {"type": "number", "description": SECONDS_SINCE_2001}),
         ("URL", {"type": "string", "format": "uri"}),
         ("UUID", {"type": "string", "format": "uuid"}),
-        ("Data", {"type": "string", "contentEncoding": "base64"}),
+        ("Data", {"type": "string", "contentEncoding": "base64", "pattern": BASE64}),
         ("String?", {"type": ["string", "null"]}),
         ("String!", {"type": ["string", "null"]}),
         ("Optional<String>", {"type": ["string", "null"]}),
@@ -53,6 +56,11 @@ def test_a_type_is_translated(swift: str, schema: JsonObject) -> None:
         ("Int", 2**63 - 1, 2**63),
         ("Int", 7.0, 7.5),
         ("Double", 7, "NaN"),
+        ("Data", "aGk=", "aGk"),
+        ("Data", "", "a-_="),
+        ("UUID", "6F9619FF-8B86-D011-B42D-00C04FC964FF", "6F9619FF"),
+        ("URL", "https://example.com/a?b=c", 5),
+        ("[Größe]", [{"x": 1}], [{}]),
         ("[Int: Bool]", {"-1": True}, {"one": True}),
         ("ClosedRange<Int>", [1, 2], [1]),
         ("Range<Double>", [1.5, 2], [1, "2"]),
@@ -60,10 +68,12 @@ def test_a_type_is_translated(swift: str, schema: JsonObject) -> None:
     ],
 )
 def test_a_type_takes_what_swift_decodes(swift: str, fits: Json, does_not: Json) -> None:
-    validator = Draft202012Validator(field(f"var it: {swift}"))
+    schema = schema_of(attributes(f"var it: {swift}", beside="struct Größe: Codable, Hashable { var x: Int }"))
+    validator = Draft202012Validator(schema, validate_formats=True)
 
-    assert validator.is_valid(fits)
-    assert not validator.is_valid(does_not)
+    for value, is_taken in ((fits, True), (does_not, False)):
+        whole: Json = {"attributes": {"activity": "order-42", "run": 1}, "content-state": {"it": value}}
+        assert validator.is_valid(whole) == is_taken
 
 
 @pytest.mark.parametrize(
@@ -263,6 +273,36 @@ def test_what_is_compiled_for_iphones_alone_is_read_as_if_it_always_were() -> No
     assert required(part(schema, "content-state")) == ["minutes"]
 
 
+@pytest.mark.parametrize(
+    ("condition", "compiled"),
+    [
+        ("os(iOS)", "a"),
+        ("os(macOS)", "b"),
+        ("!os(watchOS)", "a"),
+        ("os(macOS) || canImport(ActivityKit)", "a"),
+        ("os(iOS) && !targetEnvironment(macCatalyst)", "a"),
+        ("os(iOS) && os(macOS)", "b"),
+        ("os(tvOS)\nvar c: Int\n#elseif os(iOS)", "a"),
+        ("os(iOS)\nvar a: Int\n#elseif DEBUG", "a"),
+        ("os(macOS) && DEBUG", "b"),
+    ],
+)
+def test_the_branch_that_iphones_compile_is_read(condition: str, compiled: str) -> None:
+    branch = "" if "var a" in condition else "var a: Int"
+
+    assert required(state_of(attributes(f"#if {condition}\n{branch}\n#else\nvar b: Int\n#endif"))) == [compiled]
+
+
+def test_a_whole_file_of_a_widget_is_read() -> None:
+    made = schemas_of({"FocusWidget.swift": (ROOT / "tests" / "swift" / "FocusWidget.swift").read_text()})
+
+    assert [line.partition(" Date")[0] for line in made.findings.lines()] == ["FocusWidget.swift:10: warning:"]
+    [schema] = made.by_type.values()
+    assert schema["title"] == "FocusAttributes"
+    assert required(part(schema, "attributes")) == ["id", "activity", "run", "title"]
+    assert required(part(schema, "content-state")) == ["remaining", "window", "isPaused"]
+
+
 def test_a_whole_schema_says_what_it_is_of() -> None:
     schema = schema_of(attributes("var minutes: Int"))
 
@@ -272,7 +312,7 @@ def test_a_whole_schema_says_what_it_is_of() -> None:
         "type": "object",
         "required": ["attributes", "content-state"],
     }
-    Draft202012Validator.check_schema(schema)
+    meta.validate(schema)
 
 
 def test_unknown_keys_are_allowed() -> None:

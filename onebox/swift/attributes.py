@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from lockstep.ids import is_id
 from lockstep.json_values import Json, JsonObject
 from onebox.swift.findings import Findings
 from onebox.swift.program import Nominal, Program
@@ -39,6 +40,10 @@ def schemas_of(texts: Mapping[str, str]) -> Schemas:
     for attributes in program.nominals():
         if not attributes.conforms_to("ActivityAttributes"):
             continue
+        if not is_id(attributes.name):
+            findings.refuse(
+                attributes.main.place, f"{attributes.name} can't be published: name it with A-Z, a-z, 0-9 and _"
+            )
         if attributes.name in by_type:
             findings.refuse(attributes.main.place, f"there are two {attributes.name}: APNs names them by that alone")
         by_type[attributes.name] = _schema(attributes, program, findings)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from lockstep.json_values import Json, JsonObject
-from onebox.swift.standard import SECONDS_SINCE_2001, STANDARD
+from onebox.swift.standard import SECONDS_SINCE_2001, STANDARD, referred_to
 
-_REFERENCE = "#/$defs/"
 # Float's bounds and those of integers; Int64 is an Int by another name.
 _NAMES = {name: schema for name, schema in STANDARD.items() if name not in ("Int64", "UInt64", "TimeInterval")}
 
@@ -25,9 +24,7 @@ class Part:
         """Read a node; what neither this command nor JSON Schema would write takes anything."""
         if not isinstance(schema, dict):
             return cls({}, True, None, definitions)
-        reference = schema.get("$ref")
-        if isinstance(reference, str) and reference.startswith(_REFERENCE):
-            name = reference.removeprefix(_REFERENCE)
+        if (name := referred_to(schema.get("$ref"))) is not None:
             target = definitions.get(name)
             return cls(target if isinstance(target, dict) else {}, False, name, definitions)
         if schema.keys() == {"anyOf"} and isinstance(ways := schema["anyOf"], list):

@@ -1,9 +1,14 @@
 """What JSON the types that Swift brings are decoded from, by JSONDecoder as ActivityKit uses it: with its defaults."""
 
-from lockstep.json_values import JsonObject
+from urllib.parse import quote, unquote
+
+from lockstep.json_values import Json, JsonObject
 
 # `deferredToDate`, the default: a Date counts from 2001.
 SECONDS_SINCE_2001 = "seconds since 2001-01-01T00:00:00Z: Unix time minus 978307200"
+
+# Whole groups of four, as Foundation's decoder wants them.
+_BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?$"
 
 # The largest finite Float.
 _FLOAT_MAX = 3.4028234663852886e38
@@ -35,13 +40,28 @@ STANDARD: dict[str, JsonObject] = {
     "Date": {"type": "number", "description": SECONDS_SINCE_2001},
     "URL": {"type": "string", "format": "uri"},
     "UUID": {"type": "string", "format": "uuid"},
-    "Data": {"type": "string", "contentEncoding": "base64"},
+    "Data": {"type": "string", "contentEncoding": "base64", "pattern": _BASE64},
 }
 
 # Modules that a name may be written with.
 MODULES = {"Swift", "Foundation", "FoundationEssentials", "CoreGraphics", "CoreFoundation"}
 
 INT_KEY = "^[-+]?[0-9]+$"
+
+
+_DEFINITIONS = "#/$defs/"
+
+
+def reference_to(name: str) -> JsonObject:
+    """Return a reference to a definition; names of Swift may have letters that no URI has."""
+    return {"$ref": _DEFINITIONS + quote(name)}
+
+
+def referred_to(reference: Json) -> str | None:
+    """Return the definition that a `$ref` is to."""
+    if isinstance(reference, str) and reference.startswith(_DEFINITIONS):
+        return unquote(reference.removeprefix(_DEFINITIONS))
+    return None
 
 
 def array_of(items: JsonObject) -> JsonObject:

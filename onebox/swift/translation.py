@@ -15,6 +15,7 @@ from onebox.swift.standard import (
     dictionary_of,
     nullable,
     range_of,
+    reference_to,
 )
 from onebox.swift.types import Foreign, Named, Type
 
@@ -193,7 +194,7 @@ class Translator:
             return self._no(written.place, f"{written} is generic: write a struct for each type that it is used with")
         match found.main.kind:
             case "struct":
-                return {"$ref": f"#/$defs/{self._definition(found)}"}
+                return reference_to(self._definition(found))
             case "enum":
                 return self._enum(found)
         return self._no(written.place, f"{written} is {found.main.a_kind}: use a Codable struct")
