@@ -139,7 +139,7 @@ def test_structs_are_definitions() -> None:
         attributes("var stop: Stop; var last: Stop?; var stops: [Stop]; var by: [String: Stop?]", beside=STOP)
     )
 
-    reference: Json = {"$ref": "#/$defs/Stop"}
+    reference: JsonObject = {"$ref": "#/$defs/Stop"}
     or_null: Json = {"anyOf": [reference, {"type": "null"}]}
     assert schema["$defs"] == {
         "Stop": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
@@ -158,8 +158,8 @@ def test_a_struct_may_hold_itself() -> None:
     )
 
     validator = Draft202012Validator(schema)
-    leaf: Json = {"name": "leaf", "inner": []}
-    for inner, fits in ((leaf, True), ({"name": "leaf"}, False)):
+    leaves: list[tuple[Json, bool]] = [({"name": "leaf", "inner": []}, True), ({"name": "leaf"}, False)]
+    for inner, fits in leaves:
         state: Json = {"tree": {"name": "root", "inner": [inner]}}
         assert validator.is_valid({"attributes": {"activity": "a", "run": 1}, "content-state": state}) == fits
 
