@@ -9,6 +9,8 @@ import pytest
 
 from onebox import ROOT
 from onebox.__main__ import main
+from onebox.swift.changes import Side, breaks
+from tests.swift_side import attributes, schema_of
 
 PAGE = (ROOT / "docs" / "schemas.md").read_text()
 COMMAND = ".venv/bin/python -m onebox "
@@ -68,6 +70,34 @@ def test_what_the_page_says_breaks_cards_does(folder: Path, capsys: pytest.Captu
 
     assert call(command) == 1
     assert [capsys.readouterr().out] == blocks("text", text)
+
+
+# What each row of the table of changes speaks of.
+CHANGES = {
+    "a new optional, or an optional removed": ("var a: Int?", "var b: Int?"),
+    "a new required property": ("", "var a: Int"),
+    "a required property removed, or made optional": ("var a: Int; var b: Int", "var a: Int?"),
+    "an optional made required": ("var a: Int?", "var a: Int"),
+    "a new case of an enum": (
+        "var a: A\nenum A: Int, Codable { case x }",
+        "var a: A\nenum A: Int, Codable { case x, y }",
+    ),
+    "a case removed": ("var a: A\nenum A: Int, Codable { case x, y }", "var a: A\nenum A: Int, Codable { case x }"),
+    "a type made wider (`Int` to `Double`)": ("var a: Int", "var a: Double"),
+    "a type made narrower (`Double` to `Int`)": ("var a: Double", "var a: Int"),
+    "another type": ("var a: Int", "var a: String"),
+    "`Double` made `Date`, or back": ("var a: Double", "var a: Date"),
+}
+
+
+def test_the_table_of_changes_says_which_side_breaks() -> None:
+    rows = re.findall(r"^\| (.*?) \| (.*?) \| (.*?) \| .*\|$", section("Check a change"), re.MULTILINE)[2:]
+
+    assert [row[0] for row in rows] == list(CHANGES)
+    for change, *sides in rows:
+        before, after = (schema_of(attributes(state)) for state in CHANGES[change])
+        broken = {one.side for one in breaks(before, after)}
+        assert [side != "fine" for side in sides] == [Side.OLD_APP in broken, Side.NEW_APP in broken], change
 
 
 def test_a_schema_is_renewed_as_the_page_says(folder: Path) -> None:

@@ -45,6 +45,7 @@ def refused(text: str, **others: str) -> list[str]:
             "7: b is not among the CodingKeys and has no",
         ),
         ("var a: Optional<Int>\nenum CodingKeys: CodingKey { }", "6: a is not among the CodingKeys and has no default"),
+        ("var a: Int\n#if DEBUG\nenum CodingKeys: CodingKey { case a }\n#endif", "7: #if decides what CodingKeys is"),
         ("var a: Int\nstruct CodingKeys: CodingKey { }", "5: the CodingKeys of ContentState are no enum"),
         (
             'var a: Int\nenum CodingKeys: String, CodingKey {\ncase a\nvar stringValue: String { "b" }\n}',

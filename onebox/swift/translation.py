@@ -96,6 +96,7 @@ class Translator:
         if found is None or found.main.kind != "enum":
             self.findings.refuse(struct.main.place, f"the CodingKeys of {struct.name} are no enum: make them one")
             return None
+        self._check_declaration(found)
         keys = coding_keys(found, self.findings)
         stored = {one.name for one in struct.properties}
         for case in found.cases:
