@@ -76,6 +76,15 @@ def test_a_property_is_refused_by_its_line(state: str, said: str) -> None:
             "extension RawRepresentable { init(from d: Decoder) { } }\ntypealias It = Int",
             "an extension of RawRepresentable may",
         ),
+        (
+            "struct It: RawRepresentable, Codable { let rawValue: URL }",
+            "It is RawRepresentable, and stores no rawValue",
+        ),
+        ("struct It: OptionSet, Codable { var rawValue: Int { 1 } }", "It is RawRepresentable, and stores no rawValue"),
+        (
+            "struct It: RawRepresentable, Codable { let rawValue: String\ninit?(rawValue: String) { nil } }",
+            "It may refuse raw values (init?(rawValue:))",
+        ),
         ("struct It { var a: Int }", "It is not Codable in these files"),
         ("struct It<T: Codable>: Codable { var a: T }", "It is generic"),
         ("@Codable struct It: Codable { var a: Int }", "@Codable may change what It is decoded from"),
@@ -165,6 +174,7 @@ def test_activity_and_run_of_a_type_that_does_not_hold_them_are_refused(own: str
     assert line.startswith(said)
 
 
+RAW = "struct B: Codable, RawRepresentable { let rawValue: String }"
 TWICE = """
 enum X { struct A: ActivityAttributes { let activity: String; let run: Int; typealias ContentState = S } }
 enum Y { struct A: ActivityAttributes { let activity: String; let run: Int; typealias ContentState = S } }
@@ -183,6 +193,10 @@ struct S: Codable, Hashable { }
         (
             "struct Größe: ActivityAttributes { let activity: String; let run: Int; struct ContentState: Codable { } }",
             "Größe can't be published",
+        ),
+        (
+            "struct A: ActivityAttributes { let activity: String; let run: Int; typealias ContentState = B }\n" + RAW,
+            "ContentState is RawRepresentable, and content-state an object",
         ),
         ("class A: ActivityAttributes { struct ContentState: Codable { } }", "A is a class: make it a struct"),
         (

@@ -228,6 +228,16 @@ def test_an_enum_takes_its_raw_values(declared: str, values: list[Json]) -> None
     assert field("var stage: Stage?", beside=declared) == {"type": [kind, "null"], "enum": [*values, None]}
 
 
+def test_a_struct_around_a_raw_value_is_decoded_from_that() -> None:
+    stage = (
+        "struct Stage: RawRepresentable, Codable, Hashable { let rawValue: String\n static let a = Stage(rawValue: 1) }"
+    )
+    flags = "struct Flags: OptionSet, Codable { var rawValue: UInt8\n init(rawValue: UInt8) { } }"
+
+    assert field("var stage: Stage?", beside=stage) == {"type": ["string", "null"]}
+    assert field("var flags: Flags", beside=flags) == {"type": "integer", "minimum": 0, "maximum": 255}
+
+
 def test_coding_keys_rename_and_leave_out() -> None:
     state = state_of(
         attributes("""

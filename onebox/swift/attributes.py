@@ -6,6 +6,7 @@ from typing import cast
 
 from lockstep.ids import is_id
 from lockstep.json_values import Json, JsonObject
+from onebox.swift.checks import RAW
 from onebox.swift.findings import Findings
 from onebox.swift.program import Nominal, Program
 from onebox.swift.syntax import parse
@@ -73,6 +74,10 @@ def _schema(attributes: Nominal, program: Program, findings: Findings) -> JsonOb
     elif state.main.kind != "struct":
         findings.refuse(
             state.main.place, f"ContentState is {state.main.a_kind}, and content-state an object: make it a struct"
+        )
+    elif state.conforms_to(*RAW):
+        findings.refuse(
+            state.main.place, "ContentState is RawRepresentable, and content-state an object: take that away"
         )
     else:
         content_state = translator.struct(state)

@@ -87,7 +87,7 @@ def _json(one: JsonObject) -> str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as failure:
         raise Unusable(f"{path}: can't be read: {failure}") from failure
 

@@ -70,7 +70,7 @@ class Declaration:
 
 
 # By these names a type may say how it is decoded.
-_BY_HAND = ("init(from:)", "init(rawValue:)", "rawValue", "init(stringValue:)", "stringValue")
+_BY_HAND = ("init(from:)", "init(rawValue:)", "init?(rawValue:)", "rawValue", "init?(stringValue:)", "stringValue")
 
 
 def declarations(source: Source, parent: Node) -> Iterator[Declaration | Alias]:
@@ -191,7 +191,7 @@ def _by_hand(node: Node) -> Iterator[str]:
     if node.type == "init_declaration":
         parameter = child(node, "parameter")
         label = parameter and (parameter.child_by_field_name("external_name") or parameter.child_by_field_name("name"))
-        name = f"init({text_of(label)}:)" if label else "init()"
+        name = f"init{'?' * (child(node, '?') is not None)}({text_of(label) if label else ''}:)"
         if name == "init(from:)" and parameter and not text_of(parameter).endswith("Decoder"):
             return
     elif node.type == "property_declaration" and not modifiers_of(node) & {"static", "class"}:

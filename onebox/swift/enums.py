@@ -36,7 +36,7 @@ def enum_schema(enum: Nominal, findings: Findings) -> JsonObject:
             "(without any, Swift decodes it from an object whose key is the case's name)",
         )
         return {}
-    for name, place in enum.by_hand("init(rawValue:)", "rawValue"):
+    for name, place in enum.by_hand("init(rawValue:)", "init?(rawValue:)", "rawValue"):
         findings.refuse(place, f"{enum.name} makes its raw values itself ({name}): write them at its cases")
     values: list[Json] = [*(_strings(enum, findings) if raw_type == "String" else _integers(enum, findings))]
     return {"type": "string" if raw_type == "String" else "integer", "enum": values}
@@ -44,7 +44,7 @@ def enum_schema(enum: Nominal, findings: Findings) -> JsonObject:
 
 def coding_keys(enum: Nominal, findings: Findings) -> dict[str, str]:
     """Return the JSON keys that a `CodingKeys` gives to properties, by the names of these."""
-    for name, place in enum.by_hand("init(stringValue:)", "stringValue"):
+    for name, place in enum.by_hand("init?(stringValue:)", "stringValue"):
         findings.refuse(place, f"CodingKeys makes its keys itself ({name}): write them at its cases")
     _check_conditions(enum, findings)
     names = [case.name for case in enum.cases]

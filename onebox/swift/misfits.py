@@ -37,12 +37,23 @@ _KEYWORDS = {
         "properties",
         "required",
         "$defs",
-        "description",
+        "enum",
+        "items",
+        "minItems",
+        "maxItems",
+        "minimum",
+    ),
+    *(
+        "maximum",
+        "propertyNames",
         "format",
         "contentEncoding",
-        "enum",
+        "pattern",
+        "description",
+        "$comment",
+        "examples",
+        "default",
     ),
-    *("items", "minItems", "maxItems", "minimum", "maximum", "propertyNames", "$comment", "examples", "default"),
 }
 
 # Nothing else of a number or a text can differ in what this command writes.
@@ -103,8 +114,8 @@ def _kinds_fit(written: Part, read: Part) -> bool:
         return "propertyNames" not in read.schema or written.schema.get("propertyNames") == read.schema["propertyNames"]
     if read.values is not None:
         return written.values is not None
-    if read.text_is is not None:
-        return written.text_is == read.text_is
+    if read.kind == "string":
+        return read.text_rules.items() <= written.text_rules.items()
     return all(
         sign * value >= sign * read.limit(key, otherwise)
         for key, otherwise, sign in _LIMITS

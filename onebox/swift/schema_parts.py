@@ -75,9 +75,10 @@ class Part:
         return self.schema.get("description") == SECONDS_SINCE_2001
 
     @property
-    def text_is(self) -> Json:
-        """Return what a text must be beside text; None if any will do."""
-        return self.schema.get("format", self.schema.get("contentEncoding", self.schema.get("pattern")))
+    def text_rules(self) -> dict[str, str]:
+        """Return what a text must be beside text."""
+        found = {key: self.schema.get(key) for key in ("format", "contentEncoding", "pattern")}
+        return {key: rule for key, rule in found.items() if isinstance(rule, str)}
 
     def limit(self, key: str, otherwise: float) -> float:
         found = self.schema.get(key)

@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 
 from lockstep.json_values import Json, JsonObject
+from onebox.swift.checks import RAW, check_declaration, check_enum, check_property, check_struct
 from onebox.swift.declarations import Alias, Property
 from onebox.swift.enums import coding_keys, enum_schema
 from onebox.swift.findings import Findings, Place
 from onebox.swift.program import Nominal, Path, Program
 from onebox.swift.standard import (
+    INTEGERS,
     MODULES,
     SECONDS_SINCE_2001,
     STANDARD,
@@ -21,8 +23,6 @@ from onebox.swift.types import Foreign, Named, Type
 
 # An alias may be of an alias, but not for ever.
 _DEPTH_MAX = 50
-# What may be written with an @ and changes nothing about decoding. All else may be a property wrapper or a macro.
-_HARMLESS = {"available", "frozen", "inlinable", "usableFromInline", "objc", "preconcurrency", "MainActor"}
 _GENERIC = {"Optional": 1, "Array": 1, "Set": 1, "Dictionary": 2, "ClosedRange": 1, "Range": 1}
 
 
@@ -38,7 +38,7 @@ class Translator:
 
     def struct(self, struct: Nominal) -> JsonObject:
         """Translate a struct's own properties."""
-        self._check_struct(struct)
+        check_struct(struct, self.program, self.findings)
         keys = self._keys(struct)
         properties: dict[str, Json] = {}
         required: list[Json] = []
@@ -63,31 +63,6 @@ class Translator:
                 required.append(key)
         return {"type": "object", "properties": properties, "required": required}
 
-    def _check_struct(self, struct: Nominal) -> None:
-        refuse = self.findings.refuse
-        if struct.main.is_generic:
-            refuse(struct.main.place, f"{struct.name} is generic: write a struct for each type that it is used with")
-        if not struct.conforms_to("Codable", "Decodable", "ActivityAttributes"):
-            refuse(
-                struct.main.place,
-                f"{struct.name} is not Codable in these files, and what is elsewhere may decode it otherwise: "
-                f"write `struct {struct.name}: Codable`",
-            )
-        for name, place in struct.by_hand("init(from:)"):
-            refuse(place, f"{struct.name} decodes itself ({name}): take that away, and use CodingKeys for other names")
-        self._check_declaration(struct)
-
-    def _check_declaration(self, nominal: Nominal) -> None:
-        if nominal.main.condition is not None:
-            self.findings.refuse(nominal.main.condition, f"#if decides what {nominal.name} is: take the #if away")
-        if (place := self.program.again(nominal.path)) is not None:
-            self.findings.refuse(place, f"{nominal.name} is declared twice: give one of them another name")
-        for attribute in nominal.main.attributes:
-            if attribute not in _HARMLESS:
-                self.findings.refuse(
-                    nominal.main.place, f"@{attribute} may change what {nominal.name} is decoded from: take it away"
-                )
-
     def _keys(self, struct: Nominal) -> dict[str, str] | None:
         path = (*struct.path, "CodingKeys")
         if not self.program.has(path):
@@ -96,7 +71,7 @@ class Translator:
         if found is None or found.main.kind != "enum":
             self.findings.refuse(struct.main.place, f"the CodingKeys of {struct.name} are no enum: make them one")
             return None
-        self._check_declaration(found)
+        check_declaration(found, self.program, self.findings)
         keys = coding_keys(found, self.findings)
         stored = {one.name for one in struct.properties}
         for case in found.cases:
@@ -109,15 +84,7 @@ class Translator:
         return keys
 
     def _property(self, one: Property, scope: Path) -> JsonObject:
-        for attribute in one.attributes:
-            if attribute not in _HARMLESS:
-                self.findings.refuse(
-                    one.place,
-                    f"@{attribute} on {one.name} may be a property wrapper, which decodes as it likes: "
-                    "write a plain property",
-                )
-        if one.condition is not None:
-            self.findings.refuse(one.condition, f"#if decides whether there is {one.name}: take the #if away")
+        check_property(one, self.findings)
         if one.type is None:
             self.findings.refuse(one.place, f"the type of {one.name} is not written: write `var {one.name}: …`")
             return {}
@@ -194,11 +161,28 @@ class Translator:
         if written.arguments or found.main.is_generic:
             return self._no(written.place, f"{written} is generic: write a struct for each type that it is used with")
         match found.main.kind:
+            case "struct" if found.conforms_to(*RAW):
+                return self._raw(found)
             case "struct":
                 return reference_to(self._definition(found))
             case "enum":
                 return self._enum(found)
         return self._no(written.place, f"{written} is {found.main.a_kind}: use a Codable struct")
+
+    def _raw(self, struct: Nominal) -> JsonObject:
+        """Translate a struct around a raw value, which Swift decodes from that alone."""
+        check_struct(struct, self.program, self.findings)
+        for name, place in struct.by_hand("init?(rawValue:)"):
+            self._no(place, f"{struct.name} may refuse raw values ({name}): make it an init(rawValue:) that takes all")
+        raw = next((one for one in struct.properties if one.name == "rawValue"), None)
+        schema = self._property(raw, struct.path) if raw else {}
+        if any(schema is STANDARD[name] for name in (*INTEGERS, "String", "Bool", "Double", "Float")):
+            return schema
+        return self._no(
+            struct.main.place,
+            f"{struct.name} is RawRepresentable, and stores no rawValue of String, a number or Bool: "
+            "write `let rawValue: String`",
+        )
 
     def _definition(self, struct: Nominal) -> str:
         if struct.path in self._names:
@@ -214,14 +198,7 @@ class Translator:
 
     def _enum(self, enum: Nominal) -> JsonObject:
         if enum.path not in self._enums:
-            self._check_declaration(enum)
-            for name, place in enum.by_hand("init(from:)"):
-                self.findings.refuse(place, f"{enum.name} decodes itself ({name}): take that away")
-            if not enum.conforms_to("Codable", "Decodable"):
-                self.findings.refuse(
-                    enum.main.place,
-                    f"{enum.name} is not Codable in these files: write `enum {enum.name}: String, Codable`",
-                )
+            check_enum(enum, self.program, self.findings)
             self._enums[enum.path] = enum_schema(enum, self.findings)
         return self._enums[enum.path]
 
