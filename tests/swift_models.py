@@ -134,7 +134,8 @@ def decodes(model: Model, value: Json) -> bool:
                 (key == "String" or _is_int(name)) and decodes(inner, one) for name, one in value.items()
             )
         case Enum(_, _, cases):
-            return any(type(value) is type(raw) and value == raw for _, raw, _ in cases)
+            # An Int is decoded from 1.0 as from 1, so its enum is.
+            return not isinstance(value, bool) and any(value == raw for _, raw, _ in cases)
         case Struct(_, fields):
             return isinstance(value, dict) and all(
                 decodes(one.type, value[one.key]) if one.key in value else isinstance(one.type, Maybe) for one in fields

@@ -20,7 +20,11 @@ class Unusable(Exception):
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Say what `schema` takes."""
     parser.add_argument(
-        "sources", nargs="+", type=Path, metavar="Attributes.swift", help="and files whose types it uses"
+        "sources",
+        nargs="+",
+        type=Path,
+        metavar="Attributes.swift",
+        help="Swift that declares attributes, and the files whose types they use",
     )
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="write <AttributesType>.json there")
     parser.add_argument(
