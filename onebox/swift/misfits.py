@@ -30,30 +30,9 @@ class Misfit:
 
 # What this command writes, and what says nothing about values. What else a person wrote is only equal to itself.
 _KEYWORDS = {
-    *(
-        "$schema",
-        "title",
-        "type",
-        "properties",
-        "required",
-        "$defs",
-        "enum",
-        "items",
-        "minItems",
-        "maxItems",
-        "minimum",
-    ),
-    *(
-        "maximum",
-        "propertyNames",
-        "format",
-        "contentEncoding",
-        "pattern",
-        "description",
-        "$comment",
-        "examples",
-        "default",
-    ),
+    *("$schema", "title", "$defs", "type", "properties", "required", "enum", "items", "minItems", "maxItems"),
+    *("minimum", "maximum", "propertyNames", "format", "contentEncoding", "pattern"),
+    *("description", "$comment", "examples", "default"),
 }
 
 # Nothing else of a number or a text can differ in what this command writes.
