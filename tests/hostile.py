@@ -22,7 +22,7 @@ from lockstep.json_values import parse as parse_json
 from lockstep.merge import advance, effect_of, merge
 from lockstep.payload import DEVICE_BODY_MAX_BYTES
 from lockstep.plan import Plan
-from lockstep.publish import parse
+from lockstep.publishes import parse
 from tests.messages import NOW_MS, NOW_S, end, sqs, start, update
 
 # It stands in states, alerts and attributes, and where tokens may. No id has a space, so no reason may quote it.

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from lockstep.envelope import Message, SqsRecord, open_envelope
-from lockstep.publish import Publish, parse
+from lockstep.publishes import Publish, parse
 
 NOW_MS = 1_800_000_000_000
 NOW_S = NOW_MS // 1000

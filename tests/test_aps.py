@@ -1,4 +1,4 @@
-"""Apple's dictionary taken apart; what is refused stands in test_publish."""
+"""Apple's dictionary taken apart; what is refused stands in test_publishes."""
 
 import pytest
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockstep.merge import Effect, advance, effect_of, merge
-from lockstep.publish import Publish
+from lockstep.publishes import Publish
 from lockstep.row import ALERT_LIFE_MS, ROW_LIFE_S, Registers, Row
 from tests.messages import DRIVER, NOW_MS, NOW_S, end, read, start, update
 

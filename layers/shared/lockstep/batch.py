@@ -15,7 +15,7 @@ from lockstep.forgetting import forget
 from lockstep.jobs import Invocation, Job
 from lockstep.merge import Effect
 from lockstep.plan import Plan
-from lockstep.publish import Publish, parse
+from lockstep.publishes import Publish, parse
 from lockstep.returns import Returns
 from lockstep.row import Row
 from lockstep.sender import Sender

@@ -8,7 +8,7 @@ from lockstep.delivery import SUBSCRIBING_MS, Audience, Delivery
 from lockstep.errors import LockstepError
 from lockstep.merge import Effect, advance, effect_of, merge
 from lockstep.pace import LOOK_AGAIN_MS, Pace, alert_is_under_way, is_due, stamp_due_ms
-from lockstep.publish import Publish
+from lockstep.publishes import Publish
 from lockstep.queues import DeliveryQueue
 from lockstep.row import Registers, Row
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from enum import Enum
 
-from lockstep.publish import Publish
+from lockstep.publishes import Publish
 from lockstep.row import ALERT_LIFE_MS, ROW_LIFE_S, Register, Registers, Row
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from lockstep.aws_faults import AWS_FAULTS
 from lockstep.envelope import SqsRecord
-from lockstep.publish import MAX_AGE_MS
+from lockstep.publishes import MAX_AGE_MS
 from lockstep.queues import SourceQueue
 from lockstep.telemetry import Telemetry
 
