@@ -21,6 +21,7 @@ NOT_LOADED = {
     "pycurl": ("register sweep", "pushes; the sweep asks Apple by httpx"),
     "cryptography": ("register", "signs provider tokens"),
     "httpx": ("register push sweep", "only a stack with channels asks Apple so, from its first request on"),
+    "jsonschema_rs": ("register push sweep", "checks publishes, where a stack has schemas; from init on there"),
     "jwt": ("register", "writes provider tokens"),
     "aws_lambda_powertools.event_handler": ("push sweep", "routes requests, and brings asyncio"),
     "aws_lambda_powertools.utilities.data_classes": ("push sweep", "all events that AWS knows"),

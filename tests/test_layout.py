@@ -34,9 +34,11 @@ WORLDLY = {
     "jobs": "stands on settle",
     "key_source": "Powertools' parameters, which bring boto3",
     "missing_cards": "stands on event_bus and tokens",
+    "misfits": "jsonschema-rs, which only a stack with schemas loads",
     "registration": "stands on both tables",
     "retries": "stands on telemetry",
     "returns": "stands on telemetry",
+    "schema_file": "stands on misfits",
     "sender": "stands on engine and key_source",
     "settle": "stands on telemetry and tokens",
     "single_requests": "httpx, and stands on key_source",
@@ -51,7 +53,7 @@ MODULES = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
 PURE = sorted(MODULES - set(WORLDLY))
 
 # What a cold start pays for, and what reaches out.
-HEAVY = ("boto3", "botocore", "pycurl", "httpx", "aws_lambda_powertools")
+HEAVY = ("boto3", "botocore", "pycurl", "httpx", "aws_lambda_powertools", "jsonschema_rs")
 
 
 def loaded_by(*modules: str) -> set[str]:
