@@ -23,6 +23,8 @@ SAM_HOME := .venv/sam/home
 SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/$(SAM_HOME)" PATH="$(CURDIR)/.venv/bin:$$PATH"
 SAM_CLI := $(SAM_QUIET) .venv/sam/bin/sam
 CHECKOV := .venv/checkov.stamp
+# A schema that is none would stop the push function: it is found here instead.
+SCHEMAS := PYTHONPATH=layers/shared .venv/bin/python -m ops.schemas layers/schemas
 ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 
 .PHONY: help demo up sam-local test foreign check format build key redrive torture previous hostile fuzz mutants bench throughput bench-fanout coldstart stadium soak pins openapi clean
@@ -52,6 +54,7 @@ check: $(DEV) $(SAM) $(CHECKOV) ## Lint, type-check and validate; ask for adviso
 	.venv/bin/cfn-lint template.yaml
 	$(SAM_CLI) validate --lint
 	CKV_SKIP_PACKAGE_UPDATE_CHECK=true .venv/checkov/bin/checkov --config-file .checkov.yaml
+	$(SCHEMAS)
 	.venv/bin/python -m ops.advisories
 
 format: $(DEV) ## Format the code
@@ -62,6 +65,7 @@ format: $(DEV) ## Format the code
 # `sam build` clears the folder each time, so that no bytecode outlives its source.
 build: $(DEV) $(SAM) ## Build what `sam deploy` uploads (ARCHITECTURE=arm64 or x86_64)
 	@[[ "$(ARCHITECTURE)" =~ ^(x86_64|arm64)$$ ]] || { echo "ARCHITECTURE is x86_64 or arm64, not $(ARCHITECTURE)" >&2; exit 1; }
+	@$(SCHEMAS)
 	@mkdir -p .aws-sam
 	sed 's/x86_64/$(ARCHITECTURE)/g' template.yaml > .aws-sam/template.yaml
 	$(SAM_CLI) build --template-file .aws-sam/template.yaml --base-dir . --config-file "$(CURDIR)/samconfig.toml" --build-dir "$(BUILD_DIR)"

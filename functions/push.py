@@ -32,6 +32,7 @@ from lockstep.plan import Plan
 from lockstep.queues import DeliveryQueue, SourceQueue
 from lockstep.returns import Returns
 from lockstep.row import Row
+from lockstep.schemas import Schemas
 from lockstep.sender import Sender
 from lockstep.settings import PushSettings
 from lockstep.single_requests import SingleRequests
@@ -58,6 +59,7 @@ register_after_restore(random.seed)
 settings = PushSettings.from_env(os.environ)
 logger = Logger()
 telemetry = Telemetry(logger, Metrics())
+schemas = Schemas.from_folder(settings.schemas_folder)
 
 bus: "EventBus | None" = None
 if settings.event_bus_name is not None:
@@ -93,6 +95,7 @@ committer = Committer(
     activities,
     delivery_queue,
     Pace(min_interval_ms=settings.min_update_interval_s * 1000, priority_budget=settings.priority_budget),
+    schemas,
     now=time.time,
 )
 starter = Starter(tokens, followers, slices, delivery_queue, now=time.time)
@@ -171,6 +174,7 @@ batch = Batch(
         bus=bus,
     ),
     telemetry,
+    schemas,
     plan=plan,
     guests_required=settings.guests_required,
     now=time.time,

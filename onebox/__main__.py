@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from onebox import ROOT
 from onebox.aws import EVENT_BUS, REGION
 from onebox.bridge import addresses
 from onebox.demo import demo
@@ -23,6 +24,9 @@ from onebox.template import Template
 
 _ENDPOINTS = "endpoints.json"
 _ENVIRONMENTS = "env.json"
+
+# What is deployed is what runs here.
+SCHEMAS = ROOT / "layers" / "schemas"
 
 # How soon a signal to stop is heard.
 _LOOK_S = 0.5
@@ -39,7 +43,13 @@ def up(ports: Ports, local: Path, sam: SamCli | None) -> None:
     # Who tries it out will want to see what an account of theirs would be told.
     telling = {"EventBusName": EVENT_BUS}
     with Stack(
-        local, ports=ports, log_folder=local / "logs", also_on=addresses(), sam=sam, parameters=telling
+        local,
+        ports=ports,
+        log_folder=local / "logs",
+        also_on=addresses(),
+        sam=sam,
+        parameters=telling,
+        schemas=SCHEMAS,
     ) as stack:
         endpoints = stack.endpoints()
         _write(files[_ENVIRONMENTS], stack.environments())

@@ -8,7 +8,7 @@ from typing import Any
 from onebox.app_client import AppClient
 from onebox.errands import Line
 from onebox.ios import Ios
-from onebox.lock_screen import Card, CardState
+from onebox.lock_screen import Card, CardState, decodes
 
 
 class App:
@@ -78,7 +78,7 @@ class App:
                     self._agree(activity)
 
     def _agree(self, said: Mapping[str, Any]) -> None:
-        run, state, timestamp_s = said["run"], said.get("content_state"), said.get("timestamp") or 0
+        run, state, timestamp_s = said["run"], self._decoded(said), said.get("timestamp") or 0
         shown = None
         for card in self.ios.running(said["activity"]):
             if card.run is None:
@@ -95,6 +95,8 @@ class App:
                     card.stale_date_s = said.get("stale_date")
                     self.ios.note("report", "update", card)
         wanted = self.self_start and not said["ended"] and (said["activity"], run) not in self._unwanted
+        # What doesn't decode makes no card. An activity may have no state yet.
+        wanted = wanted and (state is not None or said.get("content_state") is None)
         if wanted and shown is None and said.get("attributes_type") in self.attributes_types:
             self.start(
                 said["activity"],
@@ -106,6 +108,13 @@ class App:
                 channel=said.get("channel"),
                 by="report",
             )
+
+    def _decoded(self, said: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the state that the API tells, if the app's structs take it, and the attributes."""
+        state = said.get("content_state")
+        attributes_type, attributes = str(said.get("attributes_type")), said.get("attributes")
+        fits = isinstance(state, Mapping) and decodes(self.ios.schemas, attributes_type, attributes, state)
+        return state if fits else None
 
     # --- cards
 

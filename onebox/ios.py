@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from lockstep.schemas import Schemas
 from onebox.apns.device_tokens import Receive
 from onebox.apns.received import ReceivedPush
 from onebox.apns.simulator import ApnsSimulator
@@ -34,6 +35,7 @@ class Ios:
 
     Args:
         started: Told of a card that a push started.
+        schemas: What the app's structs can decode.
         lock: Guards the phone; the app has the same one.
     """
 
@@ -44,9 +46,11 @@ class Ios:
         *,
         now: Callable[[], float],
         started: Callable[[Card], None],
+        schemas: Schemas,
         lock: threading.RLock,
     ) -> None:
         self.hardware = hardware
+        self.schemas = schemas
         self.online = True
         self.cards: list[Card] = []
         self.history: list[Sighting] = []
@@ -212,7 +216,8 @@ class Ios:
             return self._record_push(push, Verdict.CONTRADICTORY)
         if channel is not None and not self.hardware.runs(18):
             return self._record_push(push, Verdict.IGNORED_NO_CHANNELS)
-        made = card_of(aps, card_id=str(uuid.uuid4()).upper(), attributes_type=attributes_type, now_s=self._now())
+        card_id, now_s = str(uuid.uuid4()).upper(), self._now()
+        made = card_of(aps, card_id=card_id, attributes_type=attributes_type, now_s=now_s, schemas=self.schemas)
         if isinstance(made, Verdict):
             return self._record_push(push, made)
         self.cards.append(made)
@@ -226,7 +231,7 @@ class Ios:
 
     def _take_update(self, card: Card, push: ReceivedPush) -> Verdict:
         aps = _aps(push)
-        verdict = apply(card, aps, now_s=self._now())
+        verdict = apply(card, aps, now_s=self._now(), schemas=self.schemas)
         return self._record_push(push, verdict, card, rang=verdict is Verdict.APPLIED and rings(aps))
 
     def _record_push(

@@ -9,9 +9,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeIs
 
+from lockstep.errors import InvalidInput
+from lockstep.schemas import Schemas
+
 # Apple: a Live Activity is active for eight hours at most, and stays on the lock screen for four more.
 ACTIVE_S = 8 * 3600
 LINGER_S = 4 * 3600
+
+# An app whose structs nobody described decodes whatever is an object.
+ANYTHING = Schemas()
 
 
 class Verdict(StrEnum):
@@ -101,7 +107,24 @@ def rings(aps: Mapping[str, Any]) -> bool:
     return isinstance(alert, Mapping) and bool(alert.get("title") or alert.get("body"))
 
 
-def card_of(aps: Mapping[str, Any], *, card_id: str, attributes_type: str, now_s: float) -> Card | Verdict:
+def decodes(
+    schemas: Schemas, attributes_type: str, attributes: Mapping[str, Any] | None, state: Mapping[str, Any] | None
+) -> bool:
+    """Return whether an app's structs take these, as its schemas say; None is not looked at."""
+    try:
+        schemas.check(
+            attributes_type,
+            None if attributes is None else dict(attributes),
+            None if state is None else dict(state),
+        )
+    except InvalidInput:
+        return False
+    return True
+
+
+def card_of(
+    aps: Mapping[str, Any], *, card_id: str, attributes_type: str, now_s: float, schemas: Schemas = ANYTHING
+) -> Card | Verdict:
     """Return the card that a start makes, or why it makes none."""
     attributes, state, timestamp_s = aps.get("attributes"), aps.get("content-state"), aps.get("timestamp")
     if not rings(aps):
@@ -114,6 +137,7 @@ def card_of(aps: Mapping[str, Any], *, card_id: str, attributes_type: str, now_s
         # The app's struct has `let activity: String` and `let run: Int`.
         or not isinstance(attributes.get("activity"), str)
         or not _is_whole(attributes.get("run"))
+        or not decodes(schemas, attributes_type, attributes, state)
     ):
         return Verdict.DECODE_ERROR
     if timestamp_s > now_s + ACTIVE_S:
@@ -131,18 +155,20 @@ def card_of(aps: Mapping[str, Any], *, card_id: str, attributes_type: str, now_s
     )
 
 
-def apply(card: Card, aps: Mapping[str, Any], *, now_s: float) -> Verdict:
+def apply(card: Card, aps: Mapping[str, Any], *, now_s: float, schemas: Schemas = ANYTHING) -> Verdict:
     """Let a card take an update or an end, and return what it made of it."""
-    card.verdict = _apply(card, aps, now_s=now_s)
+    card.verdict = _apply(card, aps, now_s=now_s, schemas=schemas)
     return card.verdict
 
 
-def _apply(card: Card, aps: Mapping[str, Any], *, now_s: float) -> Verdict:
+def _apply(card: Card, aps: Mapping[str, Any], *, now_s: float, schemas: Schemas) -> Verdict:
     event, state, timestamp_s = aps.get("event"), aps.get("content-state"), aps.get("timestamp")
     ends = event == "end"
     if not (ends or event == "update") or not _is_whole(timestamp_s):
         return Verdict.DECODE_ERROR
     if not isinstance(state, Mapping) and not (ends and state is None):
+        return Verdict.DECODE_ERROR
+    if not decodes(schemas, card.attributes_type, None, state):
         return Verdict.DECODE_ERROR
     if not card.is_running(now_s):
         return Verdict.IGNORED_ENDED

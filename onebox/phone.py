@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from lockstep.schemas import Schemas
 from onebox.apns.simulator import ApnsSimulator
 from onebox.app import App
 from onebox.app_client import AppClient, Refusal
 from onebox.errands import Errands, Line
 from onebox.hardware import Hardware
 from onebox.ios import Ios
-from onebox.lock_screen import Card, CardState, Verdict
+from onebox.lock_screen import ANYTHING, Card, CardState, Verdict
 from onebox.sighting import Sighting
 
 ATTRIBUTES_TYPE = "OrderAttributes"
@@ -24,6 +25,7 @@ class Phone:
     Args:
         token: Returns the JWT of a user.
         self_start: Whether the app starts cards that its report's answer asks for.
+        schemas: What the app's structs can decode.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Phone:
         attributes_types: Sequence[str] = (ATTRIBUTES_TYPE,),
         follows: Sequence[str] = (),
         self_start: bool = False,
+        schemas: Schemas = ANYTHING,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.hardware = hardware
@@ -54,7 +57,7 @@ class Phone:
             now=now,
             lock=self._lock,
         )
-        self.ios = Ios(hardware, apns, now=now, started=self.app.woken, lock=self._lock)
+        self.ios = Ios(hardware, apns, now=now, started=self.app.woken, schemas=schemas, lock=self._lock)
         self.app.ios = self.ios
         self.installed = True
 

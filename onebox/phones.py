@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lockstep.apns import Environment
+from lockstep.schemas import Schemas
 from onebox.apns.received import ReceivedPush
 from onebox.apns.simulator import ApnsSimulator
 from onebox.errands import Errands
 from onebox.hardware import Hardware
+from onebox.lock_screen import ANYTHING
 from onebox.phone import ATTRIBUTES_TYPE, Phone
 from onebox.sighting import stream_of
 
@@ -20,14 +22,22 @@ class Phones:
 
     Args:
         token: Returns the JWT of a user.
+        schemas: What the app's structs can decode.
     """
 
     def __init__(
-        self, apns: ApnsSimulator, *, api: str, token: Callable[[str], str], now: Callable[[], float] = time.time
+        self,
+        apns: ApnsSimulator,
+        *,
+        api: str,
+        token: Callable[[str], str],
+        schemas: Schemas = ANYTHING,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._apns = apns
         self._api = api
         self._token = token
+        self._schemas = schemas
         self._now = now
         self._errands = Errands()
         self._lock = threading.Lock()
@@ -73,6 +83,7 @@ class Phones:
                 attributes_types=attributes_types,
                 follows=follows,
                 self_start=self_start,
+                schemas=self._schemas,
                 now=self._now,
             )
             return phone

@@ -13,6 +13,7 @@ from onebox.aws import ENVIRONMENT, EVENTS_QUEUE, REGION, LocalAws
 
 # moto, which onebox.aws brings, comes before everything that may make a boto3 client.
 from lockstep.apns import Environment  # isort: skip
+from lockstep.schemas import Schemas
 from onebox.apns.received import ReceivedPush, RequestLog
 from onebox.apns.simulator import ApnsSimulator
 from onebox.bridge import as_containers_say
@@ -53,6 +54,7 @@ class Stack:
         also_on: Addresses beside the loopback on which moto and APNs listen, for containers to reach them.
         sam: Runs the functions in containers; default: they run in this process.
         apns_log: Keeps what Apple is sent; default: all of it, in memory.
+        schemas: Folder of the schemas by which push checks and phones decode; default: none of either.
 
     Attributes:
         functions: Those that run in this process.
@@ -70,6 +72,7 @@ class Stack:
         also_on: Sequence[str] = (),
         sam: SamCli | None = None,
         apns_log: RequestLog[ReceivedPush] | None = None,
+        schemas: Path | None = None,
     ) -> None:
         local.mkdir(parents=True, exist_ok=True)
         ports = ports or Ports()
@@ -92,6 +95,9 @@ class Stack:
         self._log_folder = log_folder
         self._make_handler = make_handler
         self._sam = sam
+        self._schemas = schemas or local / "no-schemas"
+        if schemas is None:
+            self._schemas.mkdir(exist_ok=True)
         self._stopping = ExitStack()
         self.functions: dict[str, Function] = {}
         self._environments: dict[str, dict[str, str | None]] = {}
@@ -130,7 +136,9 @@ class Stack:
         }
         self.api = HttpApi(self.template.routes(), integration, checks, port=self._ports.api)
         stack.enter_context(running(self.api))
-        self.phones = Phones(self.apns, api=self.api.url, token=self.identity.token)
+        self.phones = Phones(
+            self.apns, api=self.api.url, token=self.identity.token, schemas=Schemas.from_folder(self._schemas)
+        )
         stack.callback(self.phones.stop)
         self.control = Control(self.phones, self.apns, port=self._ports.control)
         stack.enter_context(running(self.control))
@@ -182,6 +190,7 @@ class Stack:
             "APNS_PRODUCTION_CHANNELS_URL": self.apns.channels_url(Environment.PRODUCTION),
             "APNS_SANDBOX_CHANNELS_URL": self.apns.channels_url(Environment.SANDBOX),
             "APNS_CA_FILE": str(self.apns.ca_file),
+            "SCHEMAS_FOLDER": str(self._schemas),
         }
         return {name: here.get(name, str(value)) for name, value in declared.items()}
 
@@ -209,10 +218,13 @@ class Stack:
         Args:
             user: Who calls register.
         """
-        # No folder of ours is in a container: it gets the certificate itself.
+        # No folder of ours is in a container: it gets the certificate itself, and its schemas by their layer.
         inside = {"APNS_CA_FILE": self.apns.ca_file.read_text(), "LOCAL_USER": user}
+        by_layer = {"SCHEMAS_FOLDER"}
         return {
-            function: as_containers_say({name: inside.get(name, value) for name, value in variables.items()})
+            function: as_containers_say(
+                {name: inside.get(name, value) for name, value in variables.items() if name not in by_layer}
+            )
             for function, variables in self._environments.items()
         }
 

@@ -38,7 +38,7 @@ def test_the_layers_hold_binaries_of_the_processor_that_was_asked_for(built: tup
     machines = {path.name: machine_of(path) for path in directory.rglob("*") if path.is_file()}
 
     assert {machine for machine in machines.values() if machine} == {architecture}
-    for package in ("_pycurl.", "_rust.", "_pydantic_core.", "_cffi_backend."):
+    for package in ("_pycurl.", "_rust.", "_pydantic_core.", "_cffi_backend.", "jsonschema_rs."):
         assert any(name.startswith(package) and machine for name, machine in machines.items()), package
 
 
@@ -50,7 +50,15 @@ def test_the_functions_take_no_other_processor_than_the_layers(built: tuple[str,
     parameter = template["Parameters"]["Architecture"]
     layers = [one for one in template["Resources"].values() if one["Type"] == "AWS::Serverless::LayerVersion"]
     assert (parameter["Default"], parameter["AllowedValues"]) == (architecture, [architecture])
-    assert {layer["Metadata"]["BuildArchitecture"] for layer in layers} == {architecture}
+    built_for = {layer["Metadata"].get("BuildArchitecture") for layer in layers}
+    assert built_for == {architecture, None}, "schemas are for any"
+
+
+def test_the_layer_of_schemas_holds_the_folder(built: tuple[str, Path]) -> None:
+    _, directory = built
+    here = {path.name for path in (ROOT / "layers" / "schemas").iterdir()} - {"Makefile"}
+
+    assert {path.name for path in (directory / "SchemasLayer" / "schemas").iterdir()} == here
 
 
 def test_another_processor_is_refused(tmp_path: Path) -> None:

@@ -38,14 +38,14 @@ NOT_LOADED = {
 SOURCE_MAX_KB = {"register": 3_300, "push": 1_460, "sweep": 1_230}
 
 
-def loaded_by(program: str, function: str) -> dict[str, str]:
+def loaded_by(program: str, function: str, schemas: Path) -> dict[str, str]:
     """Run a program in a fresh process, in a function's environment; return the modules it loaded, and their files."""
     tell = "import sys\nfor name, module in [*sys.modules.items()]: print(name, getattr(module, '__file__', None))"
     run = subprocess.run(
         [sys.executable, "-c", f"{program}\n{tell}"],
         env={
             "PYTHONPATH": f"{ROOT / 'functions'}:{ROOT / 'layers' / 'shared'}",
-            **cold_environment(TEMPLATE, SPECS[function]),
+            **cold_environment(TEMPLATE, SPECS[function], schemas=schemas),
         },
         check=True,
         capture_output=True,
@@ -55,8 +55,8 @@ def loaded_by(program: str, function: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("function", SPECS)
-def test_init_loads_nothing_that_the_function_can_do_without(function: str) -> None:
-    modules = loaded_by(f"import {function}", function)
+def test_init_loads_nothing_that_the_function_can_do_without(function: str, tmp_path: Path) -> None:
+    modules = loaded_by(f"import {function}", function, tmp_path)
 
     assert "boto3" in modules, "it was imported whole"
     left_out = {name: why for name, (functions, why) in NOT_LOADED.items() if function in functions.split()}
@@ -64,12 +64,19 @@ def test_init_loads_nothing_that_the_function_can_do_without(function: str) -> N
 
 
 @pytest.mark.parametrize(("function", "most_kb"), SOURCE_MAX_KB.items())
-def test_what_init_loads_beyond_boto3_does_not_grow_unseen(function: str, most_kb: int) -> None:
-    own = loaded_by(f"import {function}", function)
-    base = loaded_by(BASE, function)
+def test_what_init_loads_beyond_boto3_does_not_grow_unseen(function: str, most_kb: int, tmp_path: Path) -> None:
+    own = loaded_by(f"import {function}", function, tmp_path)
+    base = loaded_by(BASE, function, tmp_path)
 
     files = {file for name, file in own.items() if name not in base and file.endswith(".py")}
     assert sum(Path(file).stat().st_size for file in files) / 1000 <= most_kb
+
+
+def test_a_stack_with_a_schema_loads_what_checks_by_it_at_init(tmp_path: Path) -> None:
+    """The first publish would pay for it else, and a snapshot would lack it."""
+    (tmp_path / "OrderAttributes.json").write_text('{"properties": {"content-state": {}}}')
+
+    assert "jsonschema_rs" in loaded_by("import push", "push", tmp_path)
 
 
 # --- bytecode

@@ -35,6 +35,7 @@ PUSH = {
     "APNS_SANDBOX_URL": "https://api.sandbox.push.apple.com",
     "APNS_PRODUCTION_CHANNELS_URL": "https://api-manage-broadcast.push.apple.com:2196",
     "APNS_SANDBOX_CHANNELS_URL": "https://api-manage-broadcast.sandbox.push.apple.com:2195",
+    "SCHEMAS_FOLDER": "/opt/schemas",
 }
 
 SWEEP = {

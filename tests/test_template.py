@@ -1,7 +1,10 @@
 """The template, held against the code: what AWS would refuse, or would only find out in somebody's account."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -75,10 +78,12 @@ def test_nothing_leads_a_deployed_function_to_one_machine(spec: FunctionSpec) ->
 def test_one_runtime_throughout() -> None:
     runtime = "python" + (ROOT / ".python-version").read_text().strip()
     layers = source_resources("AWS::Serverless::LayerVersion")
+    builders = {name: layer["Metadata"]["BuildMethod"] for name, layer in layers.items()}
 
     assert {function["Runtime"] for function in properties("AWS::Lambda::Function").values()} == {runtime}
-    assert [layer["Metadata"]["BuildMethod"] for layer in layers.values()] == [runtime] * 2
-    assert [layer["Properties"]["CompatibleRuntimes"] for layer in layers.values()] == [[runtime]] * 2
+    # Schemas are no code: they are copied.
+    assert builders == {"DependenciesLayer": runtime, "SharedLayer": runtime, "SchemasLayer": "makefile"}
+    assert [layer["Properties"]["CompatibleRuntimes"] for layer in layers.values()] == [[runtime]] * 3
 
 
 def test_one_architecture_throughout() -> None:
@@ -86,17 +91,39 @@ def test_one_architecture_throughout() -> None:
     layers = source_resources("AWS::Serverless::LayerVersion").values()
 
     assert [function["Architectures"] for function in properties("AWS::Lambda::Function").values()] == [chosen] * 3
-    assert [layer["Properties"]["CompatibleArchitectures"] for layer in layers] == [chosen] * 2
+    assert [layer["Properties"]["CompatibleArchitectures"] for layer in layers] == [chosen] * 3
     # SAM takes no parameter there, so the default is what it builds for.
     default = TEMPLATE.parameters["Architecture"]["Default"]
-    assert [layer["Metadata"]["BuildArchitecture"] for layer in layers] == [default] * 2
+    built_for = [
+        layer["Metadata"]["BuildArchitecture"] for layer in layers if layer["Metadata"]["BuildMethod"] != "makefile"
+    ]
+    assert built_for == [default] * 2
 
 
-def test_every_function_has_both_layers() -> None:
-    layers = set(properties("AWS::Lambda::LayerVersion"))
+def test_every_function_has_the_layers_of_code_and_push_the_schemas_too() -> None:
+    functions = properties("AWS::Lambda::Function")
+    # To a layer's name SAM adds ten digits of its hash.
+    layers = {name: sorted(named(one)[:-10] for one in function["Layers"]) for name, function in functions.items()}
 
-    for function in properties("AWS::Lambda::Function").values():
-        assert {named(layer) for layer in function["Layers"]} == layers
+    code = ["DependenciesLayer", "SharedLayer"]
+    assert layers == dict.fromkeys(functions, code) | {"PushFunction": sorted([*code, "SchemasLayer"])}
+
+
+def test_push_finds_its_schemas_where_their_layer_puts_them(tmp_path: Path) -> None:
+    """Lambda unzips a layer into /opt."""
+    [folder] = [
+        spec.environment["SCHEMAS_FOLDER"] for spec in TEMPLATE.functions if "SCHEMAS_FOLDER" in spec.environment
+    ]
+    layer = source_resources("AWS::Serverless::LayerVersion")["SchemasLayer"]["Properties"]["ContentUri"]
+    shutil.copytree(ROOT / layer, tmp_path / "layer")
+    (tmp_path / "layer" / "OrderAttributes.json").write_text("{}")
+
+    make = ["make", "-C", str(tmp_path / "layer"), "build-SchemasLayer", f"ARTIFACTS_DIR={tmp_path / 'opt'}"]
+    subprocess.run(make, check=True, capture_output=True)
+
+    put = tmp_path / Path(folder).relative_to("/") / "OrderAttributes.json"
+    assert put.read_text() == "{}"
+    assert put.stat().st_mode & 0o444 == 0o444, "Lambda reads it as another user"
 
 
 def test_every_parameter_is_explained() -> None:

@@ -23,6 +23,7 @@ class Parts:
     """An `aps` taken apart; None where it doesn't carry a part. Keys that we don't know ride with their event."""
 
     event: str
+    attributes_type: str | None = None
     start: JsonObject | None = field(default=None, repr=False)
     state: JsonObject | None = field(default=None, repr=False)
     alert: JsonObject | None = field(default=None, repr=False)
@@ -63,9 +64,10 @@ def parse(value: Json) -> Parts:
     if event == "update" and "content-state" not in value:
         raise InvalidInput("aps.content-state", "is missing; an update needs one")
     extra: JsonObject = {"aps": {key: part for key, part in value.items() if key not in _KNOWN}}
-    alert = value.get("alert")
+    alert, attributes_type = value.get("alert"), value.get("attributes-type")
     return Parts(
         event,
+        attributes_type=attributes_type if isinstance(attributes_type, str) else None,
         start={**_pick(value, _START), **extra} if event == "start" else None,
         state={**_pick(value, _STATE), **(extra if event == "update" else {})} if "content-state" in value else None,
         alert=alert if isinstance(alert, dict) else None,

@@ -11,6 +11,7 @@ from lockstep.deliver import Deliverer
 from lockstep.delivery import Delivery, Forgetting, read_body
 from lockstep.envelope import SqsRecord, open_envelope
 from lockstep.errors import InvalidInput, Misconfigured
+from lockstep.fitting import check
 from lockstep.forgetting import forget
 from lockstep.jobs import Invocation, Job
 from lockstep.merge import Effect
@@ -18,6 +19,7 @@ from lockstep.plan import Plan
 from lockstep.publishes import Publish, parse
 from lockstep.returns import Returns
 from lockstep.row import Row
+from lockstep.schemas import Schemas
 from lockstep.sender import Sender
 from lockstep.settle import Settlement
 from lockstep.slicing import Slicer
@@ -48,6 +50,7 @@ class Batch:
         deliverer: Deliverer,
         slicer: Slicer,
         telemetry: Telemetry,
+        schemas: Schemas,
         *,
         plan: Callable[[Delivery, Row], Plan],
         guests_required: bool,
@@ -61,6 +64,7 @@ class Batch:
         self._deliverer = deliverer
         self._slicer = slicer
         self._telemetry = telemetry
+        self._schemas = schemas
         self._plan = plan
         self._guests_required = guests_required
         self._now = now
@@ -94,6 +98,7 @@ class Batch:
                 if message.from_the_future:
                     self._telemetry.count(Count.FROM_THE_FUTURE)
                 publish = parse(message, now_ms=now_ms, guests_required=self._guests_required)
+                check(self._schemas, publish)
             except InvalidInput as error:
                 if self._refuse(record, str(error)) and self._bus is not None:
                     self._bus.refused(record, error)
@@ -108,7 +113,7 @@ class Batch:
             except (*AWS_FAULTS, Contended) as error:
                 self._returns.fail(together, error)
                 continue
-            self._count(said, committed)
+            together = self._count(said, committed)
             if committed.delivery:
                 job = self._job(committed.delivery, committed.row, together[0])
                 if job.settlement.tally is not None:
@@ -128,9 +133,20 @@ class Batch:
         self._telemetry.log.warning("refused", reason=reason, message_id=record.message_id)
         return self._returns.put_aside(record, reason)
 
-    def _count(self, said: Sequence[tuple[Publish, SqsRecord]], committed: Committed) -> None:
-        self._telemetry.count(Count.PUBLISHED, len(said))
+    def _count(self, said: Sequence[tuple[Publish, SqsRecord]], committed: Committed) -> tuple[SqsRecord, ...]:
+        """Tell what became of publishes; returns the records of those that were not refused."""
+        if committed.left_out is not None:
+            self._telemetry.log.warning(
+                "a state from before the start was left out",
+                activity=committed.row.activity,
+                reason=str(committed.left_out),
+            )
+        taken = []
         for (publish, record), effect in zip(said, committed.effects, strict=True):
+            if isinstance(effect, InvalidInput):
+                self._refuse(record, str(effect))
+                continue
+            taken.append(record)
             if effect is Effect.SUPERSEDED:
                 self._telemetry.count(Count.SUPERSEDED)
             self._telemetry.log.info(
@@ -142,6 +158,8 @@ class Batch:
                 published_at_ms=publish.version.published_at_ms,
                 revision=committed.row.revision,
             )
+        self._telemetry.count(Count.PUBLISHED, len(taken))
+        return tuple(taken)
 
     # --- deliveries
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 
 from lockstep.activities import Activities, Conflict
 from lockstep.delivery import SUBSCRIBING_MS, Audience, Delivery
-from lockstep.errors import LockstepError
-from lockstep.merge import Effect, advance, effect_of, merge
+from lockstep.errors import InvalidInput, LockstepError
+from lockstep.fitting import fit
+from lockstep.merge import Effect, advance, effect_of
 from lockstep.pace import LOOK_AGAIN_MS, Pace, alert_is_under_way, is_due, stamp_due_ms
 from lockstep.publishes import Publish
 from lockstep.queues import DeliveryQueue
 from lockstep.row import Registers, Row
+from lockstep.schemas import Schemas
 
 # Each conflict means that another writer got through, so somebody always makes progress; more than this is a fault.
 _TRIES = 20
@@ -30,23 +32,33 @@ class Committed:
 
     Attributes:
         row: As it is stored now.
-        effects: What became of each publish, in their order.
+        effects: What became of each publish, in their order; of one that was refused, why.
         delivery: What phones must hear of it now, also where this publish changed nothing, but an earlier one was not
             delivered; None where they know already, or a delayed delivery is on its way.
     """
 
     row: Row
-    effects: tuple[Effect, ...]
+    effects: tuple[Effect | InvalidInput, ...]
     delivery: Delivery | None
+    left_out: InvalidInput | None = None
 
 
 class Committer:
     """Writes rows as publishes and deliveries come."""
 
-    def __init__(self, activities: Activities, queue: DeliveryQueue, pace: Pace, *, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        activities: Activities,
+        queue: DeliveryQueue,
+        pace: Pace,
+        schemas: Schemas,
+        *,
+        now: Callable[[], float],
+    ) -> None:
         self._activities = activities
         self._queue = queue
         self._pace = pace
+        self._schemas = schemas
         self._now = now
 
     def rows(self, activities: Iterable[str]) -> dict[str, Row]:
@@ -66,9 +78,6 @@ class Committer:
             OSError: The delayed delivery could not be queued, and nothing was written.
         """
         activity = publishes[0].activity
-        said = Registers()
-        for publish in publishes:
-            said = merge(said, publish.registers)
         users = dict.fromkeys(user for publish in publishes for user in publish.users)
         audiences = dict.fromkeys(publish.audience for publish in publishes if publish.audience)
         if users or audiences:
@@ -77,7 +86,11 @@ class Committer:
         queued_ms = 0
         for _ in range(_TRIES):
             now_ms = self._now_ms()
-            merged = advance(stored, activity, said, now_s=now_ms // 1000)
+            fitted = fit(self._schemas, stored, publishes)
+            reasons = tuple(reason for reason in fitted.refused if reason)
+            if len(reasons) == len(publishes):
+                return Committed(stored or Row(activity, Registers()), reasons, None)
+            merged = advance(fitted.stored, activity, fitted.said, now_s=now_ms // 1000)
             after = merged
             owes = merged.owes or merged.owes_starts
             due_ms = self._pace.due_ms(merged, now_ms)
@@ -91,8 +104,12 @@ class Committer:
                 after = replace(merged, writes=merged.writes + 1, due_at_ms=queued_ms)
             conflict = self._replace(stored, after, now_ms)
             if conflict is None:
-                effects = tuple(effect_of(publish, stored, after) for publish in publishes)
-                return Committed(after, effects, _to_everyone(after) if owes and due_ms <= now_ms else None)
+                effects = tuple(
+                    reason or effect_of(publish, stored, after)
+                    for publish, reason in zip(publishes, fitted.refused, strict=True)
+                )
+                delivery = _to_everyone(after) if owes and due_ms <= now_ms else None
+                return Committed(after, effects, delivery, fitted.left_out)
             stored = conflict.row
         raise Contended(activity)
 

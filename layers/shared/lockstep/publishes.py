@@ -27,12 +27,18 @@ _CHANNEL = "V+8UslywEfAAAOq9SbTrLg=="
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """What one message says of one activity."""
+    """
+    What one message says of one activity.
+
+    Attributes:
+        attributes_type: Named by the message itself; only a start needs to.
+    """
 
     activity: str
     event: str
     version: Version
     registers: Registers
+    attributes_type: str | None = None
 
     @property
     def users(self) -> tuple[str, ...]:
@@ -96,6 +102,7 @@ def parse(message: Message, *, now_ms: int, guests_required: bool = False) -> Pu
             alert=None if parts.alert is None else Register(version, {"alert": parts.alert}),
             end=register(parts.end),
         ),
+        parts.attributes_type,
     )
     _check_size(publish)
     return publish

@@ -88,6 +88,7 @@ class PushSettings:
         "APNS_PRODUCTION_CHANNELS_URL",
         "APNS_SANDBOX_CHANNELS_URL",
         "APNS_CA_FILE",
+        "SCHEMAS_FOLDER",
     )
 
     activities_table: str
@@ -113,6 +114,7 @@ class PushSettings:
     apns_production_channels_url: str
     apns_sandbox_channels_url: str
     apns_ca_file: str | None
+    schemas_folder: Path
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -143,6 +145,7 @@ class PushSettings:
             apns_production_channels_url=variables.url("APNS_PRODUCTION_CHANNELS_URL"),
             apns_sandbox_channels_url=variables.url("APNS_SANDBOX_CHANNELS_URL"),
             apns_ca_file=variables.ca_file("APNS_CA_FILE"),
+            schemas_folder=Path(variables.text("SCHEMAS_FOLDER")),
         )
 
 
