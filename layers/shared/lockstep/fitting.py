@@ -62,7 +62,7 @@ def fit(schemas: Schemas, stored: Row | None, publishes: Sequence[Publish]) -> F
     said = _merged(taken)
     merged = merge(before, said)
     same = (merged.start, merged.state) == (before.start, before.state)
-    wrong = None if same or merged.ended else _wrong(schemas, merged.start, merged.state)
+    wrong = None if same else _wrong(schemas, merged.start, merged.state)
     if wrong is None:
         return Fitted(stored, said, refused)
     states = [one.state for one in (before, *taken) if one.state and not _wrong(schemas, merged.start, one.state)]
