@@ -22,6 +22,7 @@ _TYPES = {
     "string": "a string",
 }
 _WORDS_MAX = 200
+_PATH_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,10 @@ def misfit_of(error: ValidationError, names: AbstractSet[str]) -> Misfit:
     """Tell of an error, without the value: by the schema's own names for keys, and by what the schema asks for."""
     error = _telling(error)
     path = [str(key) if isinstance(key, int) or key in names else "*" for key in error.instance_path]
+    message = _message(error)
     if isinstance(error.kind, Kind.Required):
-        return Misfit((*path, error.kind.property), "is missing")
-    return Misfit(tuple(path), _message(error))
+        path, message = [*path, error.kind.property], "is missing"
+    return Misfit((*path[:_PATH_MAX], "…") if len(path) > _PATH_MAX else tuple(path), message)
 
 
 def _telling(error: ValidationError) -> ValidationError:

@@ -59,8 +59,8 @@ class SchemaFile:
         except ValidationError:
             raise
         except ValueError as error:
-            # It tells of no misfit that lies deeper than it can go.
-            raise InvalidInput(f"aps.{part}", "does not fit its schema, some hundred levels deep") from error
+            # An error holds the value that is wrong, and that one has more levels than it can hold.
+            raise InvalidInput(f"aps.{part}", "does not fit its schema, and is nested too deep to say where") from error
         raise InvalidInput(".".join(("aps", part, *misfit.path)), misfit.message)
 
 
