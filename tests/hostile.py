@@ -8,6 +8,7 @@ must not.
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
@@ -17,18 +18,24 @@ from lockstep.bodies import Bodies
 from lockstep.delivery import Audience, Delivery, read_body, retry_delay_s, waited_s
 from lockstep.envelope import SqsRecord, open_envelope
 from lockstep.errors import InvalidInput
+from lockstep.fitting import check, fit
 from lockstep.json_values import compact
 from lockstep.json_values import parse as parse_json
 from lockstep.merge import advance, effect_of, merge
 from lockstep.payload import DEVICE_BODY_MAX_BYTES
 from lockstep.plan import Plan
-from lockstep.publishes import parse
-from tests.messages import NOW_MS, NOW_S, end, sqs, start, update
+from lockstep.publishes import Publish, parse
+from lockstep.schemas import Schemas
+from tests.messages import NOW_MS, NOW_S, end, read, sqs, start, update
 
 # It stands in states, alerts and attributes, and where tokens may. No id has a space, so no reason may quote it.
 SECRET = "Zaphod Beeblebrox"
 
 PHONE = "f0" * 16
+
+# What hostile messages are held against, where there are schemas.
+SCHEMAS_FOLDER = Path(__file__).parent / "schemas"
+SCHEMAS = Schemas.from_folder(SCHEMAS_FOLDER)
 
 
 def why_refused(reason: InvalidInput) -> str:
@@ -58,6 +65,7 @@ def read_publish(body: str, attributes: dict[str, Any] | None = None) -> str | N
     except InvalidInput as refused:
         return why_refused(refused)
     assert 0 < publish.version.published_at_ms <= NOW_MS
+    hold_against_schemas(publish)
     assert merge(publish.registers, publish.registers) == publish.registers
     row = advance(None, publish.activity, publish.registers, now_s=NOW_S)
     effect_of(publish, None, row)
@@ -72,6 +80,17 @@ def read_publish(body: str, attributes: dict[str, Any] | None = None) -> str | N
     for pushed in (bodies.start(), bodies.update, bodies.end, bodies.late_end):
         assert pushed is None or len(pushed) <= DEVICE_BODY_MAX_BYTES
     return None
+
+
+def hold_against_schemas(publish: Publish) -> None:
+    """Check a publish by itself, and by a start that is stored, whatever else becomes of it."""
+    row = advance(None, publish.activity, read(start(publish.activity)).registers, now_s=NOW_S)
+    try:
+        check(SCHEMAS, publish)
+    except InvalidInput as refused:
+        why_refused(refused)
+    for reason in fit(SCHEMAS, row, [publish]).refused:
+        assert reason is None or why_refused(reason)
 
 
 def read_delivery(body: str) -> str | None:

@@ -22,6 +22,7 @@ from lockstep.ids import phone_of
 from lockstep.phones import Card, Phone
 from onebox.stack import Stack
 from tests.hostile import (
+    SCHEMAS_FOLDER,
     SECRET,
     delivery_bodies,
     message_attributes,
@@ -30,7 +31,7 @@ from tests.hostile import (
     read_publish,
 )
 from tests.messages import sqs, start, update
-from tests.pushing import ORDER, invoke, now_ms, tokens
+from tests.pushing import ORDER, invoke, now_ms, set_up_with, tokens
 
 QUEUES = {
     "PublishQueue": "PublishDeadLetterQueue",
@@ -251,7 +252,8 @@ def test_no_batch_crashes_no_neighbour_is_lost_and_every_hostile_message_gets_it
 
         street.see(records, neighbours)
 
-    each()
+    with set_up_with(stack, SCHEMAS_FOLDER=str(SCHEMAS_FOLDER)):
+        each()
 
 
 def test_all_that_is_known_to_be_hostile_goes_through_push_beside_good_neighbours(stack: Stack) -> None:
