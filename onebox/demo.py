@@ -20,6 +20,9 @@ MATCH = "match-7"
 # Ample for one publish on a slow machine, and all of them stay within a minute.
 _WITHIN_S = 10
 
+# What the apps of both stories can decode.
+_SCHEMAS = Path(__file__).parent / "schemas"
+
 # Containers start when they are first needed.
 _WITHIN_CONTAINERS_S = 60
 
@@ -39,6 +42,7 @@ class Story(Storyteller):
         self._the_alert_rings(ana, ben, carl)
         old = self._a_token_rotates(ana, ben, carl)
         dead = self._a_token_is_dead(ana, ben, carl)
+        self._no_app_could_decode_it(ana, carl)
         self._the_end(ana, carl)
         self._check_pushes(ana, ben, carl, old=old, dead=dead)
 
@@ -104,8 +108,23 @@ class Story(Storyteller):
         self._update([ana, carl], {"stage": "at the door", "minutes": 0})
         return dead
 
+    def _no_app_could_decode_it(self, *phones: Phone) -> None:
+        if not self._stack.functions:
+            return  # containers have the schemas of the layer that was built, not this story's
+        self._tell.title("6. A state that the app could not decode is refused")
+        self._publish({"event": "update", "content-state": {"stage": "at the door", "minutes": "now"}})
+        self._wait("it is put aside", lambda: self._stack.queues.count("PublishDeadLetterQueue") == 1)
+        [letter] = self._stack.queues.look("PublishDeadLetterQueue")
+        self._tell.happens("Lockstep", letter.attributes["reason"])
+        expect(
+            letter.attributes["reason"] == "aps.content-state.minutes: must be a whole number",
+            f"the reason names the field: {letter.attributes['reason']}",
+        )
+        self._all_show(phones, {"stage": "at the door", "minutes": 0})
+        self._stack.aws.sqs.purge_queue(QueueUrl=self._stack.queues.urls["PublishDeadLetterQueue"])
+
     def _the_end(self, *phones: Phone) -> None:
-        self._tell.title("6. The end")
+        self._tell.title("7. The end")
         dismissal_s = int(time.time()) + 3600
         final = {"stage": "delivered", "minutes": 0}
         self._publish({"event": "end", "content-state": final, "dismissal-date": dismissal_s})
@@ -148,7 +167,7 @@ def demo(local: Path, sam: SamCli | None = None) -> int:
     """Play the story, the functions in this process or in containers; returns 0 if it went as it should."""
     logs = local / "logs"
     within_s = _WITHIN_S if sam is None else _WITHIN_CONTAINERS_S
-    with Stack(local, log_folder=logs, sam=sam, also_on=addresses() if sam else ()) as stack:
+    with Stack(local, log_folder=logs, sam=sam, also_on=addresses() if sam else (), schemas=_SCHEMAS) as stack:
         timeline = Timeline(sys.stdout, stack.phones)
         began_s = time.monotonic()
         stories = [Story(stack, timeline, ORDER, within_s), Match(stack, timeline, MATCH, within_s)]

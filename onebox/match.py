@@ -5,10 +5,11 @@ from typing import Any
 
 from lockstep.apns import Environment
 from onebox.expect import expect
-from onebox.phone import ATTRIBUTES_TYPE, Phone
+from onebox.phone import Phone
 from onebox.storyteller import Storyteller
 
 TEAM = "team-42"
+ATTRIBUTES_TYPE = "MatchAttributes"
 
 
 class Match(Storyteller):
@@ -29,12 +30,12 @@ class Match(Storyteller):
     # --- chapters
 
     def _the_match_begins(self) -> list[Phone]:
-        self._tell.title("7. A match: everyone who follows the team gets a card, whichever iPhone they have")
+        self._tell.title("8. A match: everyone who follows the team gets a card, whichever iPhone they have")
         fans = [
-            self._registers("dana", follows=[TEAM]),
-            self._registers("emil", follows=[TEAM], os_version="26.1"),
-            self._registers("fay", follows=[TEAM], os_version="17.5"),
-            self._registers("gus", follows=[TEAM], environment=Environment.SANDBOX),
+            self._is_a_fan("dana"),
+            self._is_a_fan("emil", os_version="26.1"),
+            self._is_a_fan("fay", os_version="17.5"),
+            self._is_a_fan("gus", environment=Environment.SANDBOX),
         ]
         start = {
             "event": "start",
@@ -53,6 +54,9 @@ class Match(Storyteller):
         self._are_on_their_channels(fans)
         return fans
 
+    def _is_a_fan(self, name: str, **hardware: Any) -> Phone:
+        return self._registers(name, follows=[TEAM], attributes_types=[ATTRIBUTES_TYPE], **hardware)
+
     def _are_on_their_channels(self, fans: Sequence[Phone]) -> None:
         for phone in fans:
             card = phone.card(self.activity)
@@ -60,7 +64,7 @@ class Match(Storyteller):
             expect(on == phone.hardware.runs(18), f"{phone.name}'s card is where its iOS lets it be")
 
     def _a_goal(self, fans: Sequence[Phone]) -> None:
-        self._tell.title("8. A goal: one push for all who are on a channel, one for each who is not")
+        self._tell.title("9. A goal: one push for all who are on a channel, one for each who is not")
         state, alert = {"score": "1–0"}, {"title": "Goal", "body": "Uno 1–0 Due"}
         before = len(self._stack.apns.pushes)
         self._update(fans, state, alert=alert)
@@ -74,7 +78,7 @@ class Match(Storyteller):
         self._tell.happens("Lockstep", f"{len(broadcasts)} broadcasts and a push, for {len(fans)} phones")
 
     def _somebody_was_away(self, fans: Sequence[Phone]) -> None:
-        self._tell.title("9. A phone was away; a channel that keeps nothing is swept")
+        self._tell.title("10. A phone was away; a channel that keeps nothing is swept")
         away = fans[0]
         away.go_offline()
         self._tell.happens(away.name, "goes into a tunnel")
@@ -87,7 +91,7 @@ class Match(Storyteller):
         expect(not away.history[-1].rang, "it makes no sound")
 
     def _the_end(self, fans: Sequence[Phone]) -> None:
-        self._tell.title("10. The final whistle")
+        self._tell.title("11. The final whistle")
         self._publish({"event": "end", "content-state": {"score": "2–1"}})
         self._all_show(fans, {"score": "2–1"})
         for phone in fans:

@@ -1,9 +1,12 @@
 """What iOS makes of pushes."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lockstep.schemas import Schemas
 from onebox.lock_screen import ACTIVE_S, LINGER_S, Card, CardState, Verdict, apply, card_of
 
 NOW_S = 1_800_000_000
@@ -143,3 +146,51 @@ def test_a_card_goes_stale_at_its_stale_date(card: Card) -> None:
 
     assert [card.state(NOW_S + after_s) for after_s in (59, 60)] == [CardState.ACTIVE, CardState.STALE]
     assert apply(card, update(timestamp=NOW_S + 70), now_s=NOW_S + 65) is Verdict.APPLIED
+
+
+# --- what the app's structs take
+
+
+@pytest.fixture
+def schemas(tmp_path: Path) -> Schemas:
+    whole = {"type": "integer"}
+    attributes = {"properties": {"shop": {"type": "string"}, "run": whole}, "required": ["run"]}
+    state = {"properties": {"minutes": whole}, "required": ["minutes"]}
+    schema = {"properties": {"attributes": attributes, "content-state": state}}
+    (tmp_path / "OrderAttributes.json").write_text(json.dumps(schema))
+    return Schemas.from_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "makes"),
+    [
+        ({}, Card),
+        ({"attributes": {"activity": "order-42", "run": 7, "unknown": 1}}, Card),
+        ({"attributes": {"activity": "order-42", "run": 7, "shop": 1}}, Verdict),
+        ({"content-state": {"minutes": "30"}}, Verdict),
+        ({"content-state": {}}, Verdict),
+    ],
+)
+def test_a_start_makes_a_card_only_of_what_the_schema_allows(
+    schemas: Schemas, changed: dict[str, Any], makes: type[Card | Verdict]
+) -> None:
+    made = card_of(start(**changed), card_id="C", attributes_type="OrderAttributes", now_s=NOW_S, schemas=schemas)
+
+    assert isinstance(made, makes)
+    assert made is Verdict.DECODE_ERROR or isinstance(made, Card)
+
+
+@pytest.mark.parametrize("event", ["update", "end"])
+def test_a_card_takes_no_state_that_the_schema_does_not_allow(card: Card, schemas: Schemas, event: str) -> None:
+    wrong = update(event=event, **{"content-state": {"minutes": None}})
+
+    assert apply(card, wrong, now_s=NOW_S, schemas=schemas) is Verdict.DECODE_ERROR
+    assert (card.content_state, card.is_running(NOW_S)) == ({"minutes": 30}, True)
+
+    assert apply(card, update(event=event), now_s=NOW_S, schemas=schemas) is Verdict.APPLIED
+
+
+def test_an_end_without_a_state_needs_none_to_fit(card: Card, schemas: Schemas) -> None:
+    end = update(event="end", **{"content-state": None})
+
+    assert apply(card, end, now_s=NOW_S, schemas=schemas) is Verdict.APPLIED
