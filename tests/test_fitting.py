@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lockstep.errors import InvalidInput
 from lockstep.fitting import Fitted, check, fit
 from lockstep.merge import advance
-from lockstep.publish import Publish
+from lockstep.publishes import Publish
 from lockstep.row import Row
 from lockstep.schemas import Schemas
 from tests.messages import NOW_MS, NOW_S, end, read, start, update

@@ -13,7 +13,7 @@ from lockstep.errors import InvalidInput
 from lockstep.json_values import JsonObject
 from lockstep.merge import merge
 from lockstep.payload import attributes_of
-from lockstep.publish import Publish
+from lockstep.publishes import Publish
 from lockstep.row import Register, Registers, Row, Version
 from lockstep.schemas import Schemas
 
