@@ -55,7 +55,7 @@ def test_an_alert_too_long_for_any_push_does_not_take_its_activity_with_it(stack
 
     assert minutes(ana) == 3
     [letter] = refused(stack)
-    assert letter["reason"] == "aps.alert: is longer than the 4096 bytes of a push"
+    assert letter["reason"] == "aps.alert: is longer than the 4096 bytes of a push, by 415925"
 
 
 @pytest.mark.parametrize("phones", [["zz"], [], ["f0"]], ids=["letters", "none", "a part of a hash"])

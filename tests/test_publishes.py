@@ -114,8 +114,16 @@ def of_size(size: int, letter: str) -> dict[str, Any]:
 def test_a_push_may_have_4096_bytes_of_utf8_with_activity_and_run_and_not_one_more(letter: str) -> None:
     assert read(of_size(4096, letter)).event == "start"
 
-    with pytest.raises(InvalidInput, match="4097 bytes long"):
+    with pytest.raises(InvalidInput, match=r"4097 bytes long, 1 more than Apple takes\. .* is aps\.content-state, "):
         read(of_size(4097, letter))
+
+
+def test_the_biggest_part_is_named_unless_its_name_may_be_a_secret() -> None:
+    for key, named in (("new-in-ios-30", "aps.new-in-ios-30"), ("ab" * 40, "a key of aps"), ("Ana B.", "a key of aps")):
+        with pytest.raises(InvalidInput) as refused:
+            read(update(aps={key: "x" * 4096}))
+
+        assert refused.value.message.endswith(f"The biggest part is {named}, 4098 bytes")
 
 
 def test_apples_own_words_are_passed_on_with_their_event_even_unknown_ones() -> None:

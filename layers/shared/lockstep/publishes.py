@@ -1,6 +1,7 @@
 """A publish, "this is the state now", as it arrives on the queue: read it, or say why it can never work."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -203,10 +204,18 @@ def _check_size(publish: Publish) -> None:
         "aps": start.value.get("aps") if start else None,
     }
     for name, value in waiting.items():
-        if len(compact(value).encode()) > DEVICE_BODY_MAX_BYTES:
-            raise InvalidInput(name, f"is longer than the {DEVICE_BODY_MAX_BYTES} bytes of a push")
+        if (size := len(compact(value).encode())) > DEVICE_BODY_MAX_BYTES:
+            over = size - DEVICE_BODY_MAX_BYTES
+            raise InvalidInput(name, f"is longer than the {DEVICE_BODY_MAX_BYTES} bytes of a push, by {over}")
     for event, body in bodies.items():
         if body is not None and len(body) > DEVICE_BODY_MAX_BYTES:
-            raise InvalidInput(
-                "aps", f"makes the {event} push {len(body)} bytes long; Apple takes {DEVICE_BODY_MAX_BYTES}"
-            )
+            over = len(body) - DEVICE_BODY_MAX_BYTES
+            long = f"makes the {event} push {len(body)} bytes long, {over} more than Apple takes"
+            raise InvalidInput("aps", f"{long}. {_biggest(body)}")
+
+
+def _biggest(body: bytes) -> str:
+    """Say where most of a push's bytes are."""
+    sizes = {key: len(compact(value).encode()) for key, value in json.loads(body)["aps"].items()}
+    key = max(sizes, key=lambda key: sizes[key])
+    return f"The biggest part is {f'aps.{key}' if _name(key) == key else 'a key of aps'}, {sizes[key]} bytes"
