@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -15,7 +16,9 @@ from botocore.stub import Stubber
 
 from lockstep import publisher, publishes
 from lockstep.json_values import canonical
-from lockstep.publish import InvalidInput, NotSent, Publisher, check, end, start, update
+from lockstep.payload import update_body
+from lockstep.publish import InvalidInput, NotSent, Publisher, Schemas, check, end, start, update
+from lockstep.row import Row
 from onebox.stack import Stack
 from tests import messages
 from tests.pushing import minutes, refused, say, settle
@@ -169,6 +172,73 @@ def test_publishes_of_one_moment_have_the_order_in_which_they_were_built() -> No
     assert [one["published_at_ms"] for one in built] == [messages.NOW_MS + n for n in range(3)]
     assert other["published_at_ms"] == messages.NOW_MS, "others need not wait"
     assert set_back["published_at_ms"] == messages.NOW_MS - 60_000, "the clock had been wrong"
+
+
+# --- schemas
+
+SCHEMA = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "OrderAttributes",
+    "type": "object",
+    "properties": {
+        "attributes": {
+            "type": "object",
+            "properties": {"shop": {"type": "string"}, "activity": {"type": "string"}, "run": {"type": "integer"}},
+            "required": ["shop", "activity", "run"],
+        },
+        "content-state": {
+            "type": "object",
+            "properties": {"driver": {"type": "string"}, "minutes": {"type": "integer"}},
+            "required": ["minutes"],
+        },
+    },
+    "required": ["attributes", "content-state"],
+}
+
+
+@pytest.fixture
+def schemas(tmp_path: Path) -> Schemas:
+    (tmp_path / "OrderAttributes.json").write_text(json.dumps(SCHEMA))
+    return Schemas.from_folder(tmp_path)
+
+
+def test_what_fits_its_schema_is_taken(schemas: Schemas) -> None:
+    check(messages.start("order-42", "ana"), schemas=schemas)
+    check(messages.start("order-42", "ana", aps={"attributes-type": "MatchAttributes"}), schemas=schemas)
+    check(start("order-42"), schemas=schemas)
+    check(update("order-42", {"minutes": 7}, attributes_type="OrderAttributes"), schemas=schemas)
+    check(end("order-42", attributes_type="OrderAttributes"), schemas=schemas)
+    check(update("order-42", {"hours": 7}), schemas=schemas)
+
+
+@pytest.mark.parametrize(
+    ("publish", "field"),
+    [
+        (messages.start("order-42", "ana", aps={"attributes": {}}), "aps.attributes"),
+        (messages.start("order-42", "ana", aps={"content-state": {"minutes": "7"}}), "aps.content-state.minutes"),
+        (update("order-42", {"minutes": 0.5}, attributes_type="OrderAttributes"), "aps.content-state.minutes"),
+        (end("order-42", {"hours": 0}, attributes_type="OrderAttributes"), "aps.content-state"),
+    ],
+)
+def test_what_does_not_fit_its_schema_is_refused(
+    publish: dict[str, Any], field: str, schemas: Schemas, sqs: "SQSClient"
+) -> None:
+    check(publish)
+
+    with pytest.raises(InvalidInput) as refused:
+        Publisher(sqs, URL, schemas=schemas).send([publish])
+    assert refused.value.field.startswith(field)
+
+
+def test_the_attributes_type_of_an_update_never_reaches_apple() -> None:
+    named, unnamed = (
+        update("order-42", {"minutes": 7}, attributes_type=kind, published_at_ms=messages.NOW_MS)
+        for kind in ("OrderAttributes", None)
+    )
+
+    assert [update_body(Row("order-42", messages.read(one).registers), ring=False) for one in (named, unnamed)] == [
+        b'{"aps":{"timestamp":0,"event":"update","content-state":{"minutes":7}}}'
+    ] * 2
 
 
 # --- sending

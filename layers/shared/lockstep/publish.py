@@ -11,8 +11,9 @@ from lockstep.envelope import PUBLISHED_AT
 from lockstep.errors import InvalidInput, NotSent
 from lockstep.json_values import JsonObject
 from lockstep.publisher import MOMENTS, Object, Publisher, check
+from lockstep.schemas import Schemas
 
-__all__ = ["InvalidInput", "NotSent", "Publisher", "check", "end", "start", "update"]
+__all__ = ["InvalidInput", "NotSent", "Publisher", "Schemas", "check", "end", "start", "update"]
 
 
 def start(

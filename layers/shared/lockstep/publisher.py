@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, cast
 from lockstep.envelope import PUBLISHED_AT, SqsRecord, open_envelope
 from lockstep.errors import InvalidInput, NotSent
 from lockstep.json_values import Json, JsonObject, canonical
-from lockstep.publishes import parse
+from lockstep.payload import attributes_of
+from lockstep.publishes import Publish, parse
+from lockstep.row import Row
+from lockstep.schemas import Schemas
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -53,17 +56,21 @@ class Moments:
 MOMENTS = Moments(time.time)
 
 
-def check(publish: Object, *, guests_required: bool = False) -> None:
+_NO_SCHEMAS = Schemas()
+
+
+def check(publish: Object, *, schemas: Schemas = _NO_SCHEMAS, guests_required: bool = False) -> None:
     """
     Refuse what push would refuse.
 
     Args:
+        schemas: Those of the stack; an update or end is held against one where it says its attributes type.
         guests_required: Whether the stack has `RequireGuests`.
 
     Raises:
         InvalidInput: With push's own words.
     """
-    _ready(publish, guests_required=guests_required)
+    _ready(publish, schemas, guests_required=guests_required)
 
 
 class Publisher:
@@ -72,7 +79,7 @@ class Publisher:
 
     Args:
         queue_url: The stack's output `PublishQueueUrl`.
-        guests_required: Whether the stack has `RequireGuests`.
+        schemas, guests_required: As `check` takes them.
     """
 
     def __init__(
@@ -80,11 +87,13 @@ class Publisher:
         client: "SQSClient",
         queue_url: str,
         *,
+        schemas: Schemas = _NO_SCHEMAS,
         guests_required: bool = False,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._queue_url = queue_url
+        self._schemas = schemas
         self._guests_required = guests_required
         self._sleep = sleep
 
@@ -108,7 +117,7 @@ class Publisher:
 
     def _checked(self, publish: Object, number: int) -> "_Ready":
         try:
-            return _ready(publish, guests_required=self._guests_required)
+            return _ready(publish, self._schemas, guests_required=self._guests_required)
         except InvalidInput as error:
             error.add_note(f"It is number {number}, from 0, of what was to be sent; none of it was.")
             raise
@@ -152,15 +161,31 @@ class _Ready:
 type _Left = tuple[_Ready, str]
 
 
-def _ready(publish: Object, *, guests_required: bool) -> _Ready:
+def _ready(publish: Object, schemas: Schemas, *, guests_required: bool) -> _Ready:
     now_ms = int(time.time() * 1000)
     text = _text(publish)
     record = SqsRecord("", "", text, sent_at_ms=now_ms, receive_count=1, attributes={}, queue="")
-    read = parse(open_envelope(record, now_ms=now_ms), now_ms=now_ms, guests_required=guests_required)
+    message = open_envelope(record, now_ms=now_ms)
+    read = parse(message, now_ms=now_ms, guests_required=guests_required)
+    _check_by_schema(read, message.body["aps"], schemas)
     body = cast("JsonObject", dict(publish))
     if body.get(PUBLISHED_AT) is None:
         body[PUBLISHED_AT] = MOMENTS.next(read.activity)
     return _Ready(read.activity, body, _text(body))
+
+
+def _check_by_schema(publish: Publish, aps: Json, schemas: Schemas) -> None:
+    """Only a start's attributes type is Apple's and reaches push; of other events it is said for this alone."""
+    said = aps.get("attributes-type") if isinstance(aps, dict) else None
+    start, state = publish.registers.start, publish.registers.state
+    content_state = state.value.get("content-state") if state else None
+    schemas.check(
+        said if isinstance(said, str) else None,
+        attributes_of(Row(publish.activity, publish.registers, run=1))
+        if start and "attributes" in start.value
+        else None,
+        content_state if isinstance(content_state, dict) else None,
+    )
 
 
 def _batches(ready: Iterable[_Ready]) -> Iterator[list[_Ready]]:
