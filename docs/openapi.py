@@ -6,6 +6,7 @@ swift-openapi-generator reads it: names of our own, and no `anyOf` with null, wh
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from docs.examples import ANSWERS, PARAMETERS, REQUESTS, refusals
 from lockstep.apns import Environment
 from lockstep.http import BODY_MAX_BYTES
 from lockstep.ids import ID_PATTERN
@@ -158,34 +160,36 @@ def document() -> dict[str, Any]:
 
 
 def _operation(path: str, operation: Operation) -> dict[str, Any]:
-    parameters = [_path_parameter(name, text) for name, text in PATH_PARAMETERS.items() if f"{{{name}}}" in path]
+    ids = tuple(re.findall(r"{(\w+)}", path))
+    parameters = [*(_path_parameter(name) for name in ids), *operation.query]
     described: dict[str, Any] = {"operationId": operation.id, "summary": operation.summary}
-    if parameters or operation.query:
-        described["parameters"] = [*parameters, *operation.query]
+    if parameters:
+        described["parameters"] = [{**one, "example": PARAMETERS[one["name"]]} for one in parameters]
     if operation.request:
-        described["requestBody"] = {"required": True, "content": _json(operation.request.__name__)}
-    described["responses"] = {
-        "200" if operation.answer else "204": {
-            "description": "Done.",
-            **({"content": _json(operation.answer.__name__)} if operation.answer else {}),
-        }
-    }
+        shown = {"example": REQUESTS[operation.id]}
+        described["requestBody"] = {"required": True, "content": _json(operation.request.__name__, shown)}
+    described["responses"] = {"204": {"description": "Done."}}
+    if operation.answer:
+        content = _json(operation.answer.__name__, {"example": ANSWERS[operation.id]})
+        described["responses"] = {"200": {"description": "Done.", "content": content}}
     impossible = {400, 413} if operation.request is None else set()
     impossible |= set() if operation.guests else {403}
     impossible |= set() if operation.request or parameters else {404, 422}
     for status, description in REFUSALS.items():
         if status not in impossible:
-            described["responses"][str(status)] = {"description": description, "content": _json("Error")}
+            shown = {one.name: {"value": one.answer} for one in refusals(operation.id, ids) if one.status == status}
+            content = _json("Error", {"examples": shown})
+            described["responses"][str(status)] = {"description": description, "content": content}
     return described
 
 
-def _path_parameter(name: str, description: str) -> dict[str, Any]:
+def _path_parameter(name: str) -> dict[str, Any]:
     schema = {"type": "string", "pattern": ID_PATTERN}
-    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+    return {"name": name, "in": "path", "required": True, "description": PATH_PARAMETERS[name], "schema": schema}
 
 
-def _json(schema: str) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+def _json(schema: str, shown: Mapping[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}, **shown}}
 
 
 def _tidy(schema: Any) -> Any:

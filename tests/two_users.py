@@ -30,7 +30,7 @@ CARD, TABLET_CARD = "6F9619FF-8B86-D011-B42D-00C04FC964FF", "tablets-card"
 TYPE = "OrderAttributes"
 
 # The order is ana's alone; the match is everybody's, has a channel, and is started for whoever follows the team.
-ORDER, MATCH, TEAM = "order-42", "match-7", "team-42"
+ORDER, MATCH, TEAM = "order-42", "match-7", "team-7"
 
 _TIMEOUT_S = 20
 
