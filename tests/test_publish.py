@@ -21,6 +21,7 @@ from lockstep.publish import InvalidInput, NotSent, Publisher, Schemas, check, e
 from lockstep.row import Row
 from onebox.stack import Stack
 from tests import messages
+from tests.producer_side import SCHEMA
 from tests.pushing import minutes, refused, say, settle
 
 if TYPE_CHECKING:
@@ -175,25 +176,6 @@ def test_publishes_of_one_moment_have_the_order_in_which_they_were_built() -> No
 
 
 # --- schemas
-
-SCHEMA = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "title": "OrderAttributes",
-    "type": "object",
-    "properties": {
-        "attributes": {
-            "type": "object",
-            "properties": {"shop": {"type": "string"}, "activity": {"type": "string"}, "run": {"type": "integer"}},
-            "required": ["shop", "activity", "run"],
-        },
-        "content-state": {
-            "type": "object",
-            "properties": {"driver": {"type": "string"}, "minutes": {"type": "integer"}},
-            "required": ["minutes"],
-        },
-    },
-    "required": ["attributes", "content-state"],
-}
 
 
 @pytest.fixture
