@@ -27,7 +27,7 @@ CHECKOV := .venv/checkov.stamp
 SCHEMAS := PYTHONPATH=layers/shared .venv/bin/python -m ops.schemas layers/schemas
 ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 
-.PHONY: help demo up sam-local test foreign check format build key redrive torture previous hostile fuzz mutants bench throughput bench-fanout coldstart stadium soak pins openapi clean
+.PHONY: help demo up sam-local test foreign clients check format build key redrive torture previous hostile fuzz mutants bench throughput bench-fanout coldstart stadium soak pins openapi clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ test: $(DEV) $(SAM) ## Run the tests, two at a time
 
 foreign: $(DEV) ## Push to the APNs simulator with other people's clients (those of npm and PyPI, curl, h2load; a minute)
 	.venv/bin/python -m pytest tests/foreign
+
+clients: $(DEV) ## Generate clients from docs/openapi.json (Python, TypeScript), install lockstep.publish as a producer would, and use them (a minute)
+	.venv/bin/python -m pytest -rs tests/clients
 
 check: $(DEV) $(SAM) $(CHECKOV) ## Lint, type-check and validate; ask for advisories against the pins, if anybody can be asked
 	.venv/bin/ruff check .
@@ -80,6 +83,7 @@ pins: $(DEV) ## Pin the newest versions of the dependencies
 	$(PIN) --output-file requirements/checkov.txt requirements/checkov.in
 	$(PIN) --output-file requirements/peers.txt requirements/peers.in
 	$(PIN) --output-file requirements/fuzz.txt requirements/fuzz.in
+	$(PIN) --output-file requirements/clients.txt requirements/clients.in
 
 # No addresses in the pins: whoever installs has an index of their own.
 PIN := CUSTOM_COMPILE_COMMAND="make pins" .venv/bin/pip-compile --quiet --upgrade --strip-extras --no-header \
@@ -130,7 +134,7 @@ openapi: $(DEV) ## Write docs/openapi.json anew from the code
 	PYTHONPATH=layers/shared .venv/bin/python -m docs.openapi > /dev/null
 
 clean: ## Remove all that the targets made
-	rm -rf bench/peers/node_modules .venv .aws-sam .local .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf bench/peers/node_modules tests/clients/typescript/node_modules .venv .aws-sam .local .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

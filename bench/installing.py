@@ -14,7 +14,6 @@ from bench.nghttpd import Missing
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "bench" / "peers"
 _PINS = ROOT / "requirements" / "peers.txt"
-_ENVIRONMENT = ROOT / ".venv" / "peers"
 
 # An address, or a path from the root.
 _WHERE = re.compile(r"\w://|(?<![\w.])/\w")
@@ -33,25 +32,36 @@ def needs(program: str, how: str) -> None:
         raise Missing(f"{program} is not installed: {how}")
 
 
-def npm() -> None:
-    """Install the clients of npm, in the versions of the lock file, unless they are there; raises Missing."""
+def npm(folder: Path = PEERS) -> None:
+    """Install what a folder's lock file says of npm, unless it is there; raises Missing."""
     needs("node", NODE)
     needs("npm", NPM)
-    _once(PEERS / "package-lock.json", PEERS / "node_modules", "npm", "--prefix", str(PEERS), "ci")
+    _once(folder / "package-lock.json", folder / "node_modules", "npm", "--prefix", str(folder), "ci")
 
 
 def pypi() -> None:
-    """Install those of PyPI into an environment of their own, unless they are there; raises Missing."""
+    """Install the clients of PyPI, unless they are there; raises Missing."""
     needs("node", f"{NODE} (for a server that sends apns-id, which aioapns wants)")
-    if not peers_python().exists():
-        run(sys.executable, "-m", "venv", str(_ENVIRONMENT))
-    pip = (str(peers_python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    _once(_PINS, _ENVIRONMENT, *pip, "-r", str(_PINS))
+    environment("peers")
 
 
 def peers_python() -> Path:
     """Where the Python is that has the clients of PyPI."""
-    return _ENVIRONMENT / "bin" / "python"
+    return _python_of("peers")
+
+
+def environment(name: str) -> Path:
+    """Install what requirements/<name>.txt pins into an environment of its own, unless it is there; raises Missing."""
+    python, pins = _python_of(name), ROOT / "requirements" / f"{name}.txt"
+    if not python.exists():
+        run(sys.executable, "-m", "venv", str(python.parent.parent))
+    pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    _once(pins, python.parent.parent, *pip, "-r", str(pins))
+    return python
+
+
+def _python_of(name: str) -> Path:
+    return ROOT / ".venv" / name / "bin" / "python"
 
 
 def of_npm(name: str) -> str:

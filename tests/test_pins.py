@@ -12,6 +12,7 @@ SAM = "requirements/sam.txt"
 CHECKOV = "requirements/checkov.txt"
 PEERS = "requirements/peers.txt"
 FUZZ = "requirements/fuzz.txt"
+CLIENTS = "requirements/clients.txt"
 
 
 def pins(path: str) -> dict[str, str]:
@@ -39,7 +40,7 @@ def test_tests_run_with_the_versions_that_are_deployed() -> None:
     assert held.items() <= pins(DEV).items()
 
 
-@pytest.mark.parametrize("path", [LAYER, DEV, SAM, CHECKOV, PEERS, FUZZ])
+@pytest.mark.parametrize("path", [LAYER, DEV, SAM, CHECKOV, PEERS, FUZZ, CLIENTS])
 def test_pins_say_no_address(path: str) -> None:
     assert pins(path)
     assert "://" not in (ROOT / path).read_text()

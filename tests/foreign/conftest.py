@@ -14,10 +14,10 @@ from tests.engine_side import KEY, TOPIC, Clock, simulator_in
 from tests.foreign.clients import CLIENTS, Foreign, Talk
 
 
-def ready(install: Callable[[], None]) -> None:
+def ready[T](install: Callable[[], T]) -> T:
     """Install a client. Who can't have it skips its tests by name; in CI they fail, for there all can be had."""
     try:
-        install()
+        return install()
     except Missing as missing:
         if os.environ.get("CI"):
             raise
