@@ -226,6 +226,17 @@ def test_the_attributes_type_of_an_update_never_reaches_apple() -> None:
 # --- sending
 
 
+def test_one_may_be_sent_by_itself(stub: Stubber, send: Callable[..., None]) -> None:
+    one = update("order-42", {"minutes": 7})
+    stub.add_response("send_message_batch", answer("0"), asked(one))
+
+    send(one)
+
+
+def test_nothing_to_send_asks_nobody(stub: Stubber, send: Callable[..., None]) -> None:
+    send([])
+
+
 def test_ten_go_at_once(stub: Stubber, send: Callable[..., None]) -> None:
     some = [update(f"order-{n}", {"minutes": n}) for n in range(11)]
     stub.add_response("send_message_batch", answer(), asked(*some[:10]))
@@ -330,7 +341,7 @@ def test_one_that_push_would_refuse_holds_all_back_and_says_which(send: Callable
     with pytest.raises(InvalidInput, match="aps: is missing") as refused:
         send([update("order-42", {"minutes": 7}), {"activity": "order-43"}])
 
-    assert refused.value.__notes__ == ["It is number 1, from 0, of what was to be sent; none of it was."]
+    assert refused.value.__notes__ == ["in publishes[1]; nothing was sent"]
 
 
 def test_a_publish_made_by_hand_gets_its_moment_when_it_is_sent(stub: Stubber, send: Callable[..., None]) -> None:

@@ -97,15 +97,16 @@ class Publisher:
         self._guests_required = guests_required
         self._sleep = sleep
 
-    def send(self, publishes: Iterable[Object]) -> None:
+    def send(self, publishes: Object | Iterable[Object]) -> None:
         """
-        Check all, then send all; what has no `published_at_ms` gets one.
+        Check a publish or many, then send all; what has no `published_at_ms` gets one.
 
         Raises:
             InvalidInput: Push would refuse one of them. None was sent.
             NotSent: SQS did not take some of them. All others were sent.
         """
-        ready = [self._checked(publish, number) for number, publish in enumerate(publishes)]
+        many = [publishes] if isinstance(publishes, Mapping) else publishes
+        ready = [self._checked(publish, number) for number, publish in enumerate(many)]
         left: list[_Left] = []
         cause: Exception | None = None
         for batch in _batches(ready):
@@ -119,7 +120,7 @@ class Publisher:
         try:
             return _ready(publish, self._schemas, guests_required=self._guests_required)
         except InvalidInput as error:
-            error.add_note(f"It is number {number}, from 0, of what was to be sent; none of it was.")
+            error.add_note(f"in publishes[{number}]; nothing was sent")
             raise
 
     def _send(self, batch: Sequence["_Ready"]) -> tuple[list["_Left"], Exception | None]:
