@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, cast
 
+from lockstep import fitting
 from lockstep.envelope import PUBLISHED_AT, SqsRecord, open_envelope
 from lockstep.errors import InvalidInput, NotSent
 from lockstep.json_values import Json, JsonObject, canonical
-from lockstep.payload import attributes_of
-from lockstep.publishes import Publish, parse
-from lockstep.row import Row
+from lockstep.publishes import parse
 from lockstep.schemas import Schemas
 
 if TYPE_CHECKING:
@@ -166,27 +165,12 @@ def _ready(publish: Object, schemas: Schemas, *, guests_required: bool) -> _Read
     now_ms = int(time.time() * 1000)
     text = _text(publish)
     record = SqsRecord("", "", text, sent_at_ms=now_ms, receive_count=1, attributes={}, queue="")
-    message = open_envelope(record, now_ms=now_ms)
-    read = parse(message, now_ms=now_ms, guests_required=guests_required)
-    _check_by_schema(read, message.body["aps"], schemas)
+    read = parse(open_envelope(record, now_ms=now_ms), now_ms=now_ms, guests_required=guests_required)
+    fitting.check(schemas, read)
     body = cast("JsonObject", dict(publish))
     if body.get(PUBLISHED_AT) is None:
         body[PUBLISHED_AT] = MOMENTS.next(read.activity)
     return _Ready(read.activity, body, _text(body))
-
-
-def _check_by_schema(publish: Publish, aps: Json, schemas: Schemas) -> None:
-    """Only a start's attributes type is Apple's and reaches push; of other events it is said for this alone."""
-    said = aps.get("attributes-type") if isinstance(aps, dict) else None
-    start, state = publish.registers.start, publish.registers.state
-    content_state = state.value.get("content-state") if state else None
-    schemas.check(
-        said if isinstance(said, str) else None,
-        attributes_of(Row(publish.activity, publish.registers, run=1))
-        if start and "attributes" in start.value
-        else None,
-        content_state if isinstance(content_state, dict) else None,
-    )
 
 
 def _batches(ready: Iterable[_Ready]) -> Iterator[list[_Ready]]:
