@@ -39,7 +39,7 @@ def run(*command: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -
 
 def python_client(folder: Path, env: Mapping[str, str]) -> str:
     """Make a client by openapi-python-client, and run our program over it."""
-    python = ready(lambda: environment("clients"))
+    python = ready(lambda: environment("clients"), "openapi-python-client")
     (folder / "run").mkdir()
     # It tidies what it has made with the ruff beside it.
     path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
@@ -58,7 +58,7 @@ def python_client(folder: Path, env: Mapping[str, str]) -> str:
 
 def typescript_client(_: Path, env: Mapping[str, str]) -> str:
     """Make types by openapi-typescript, compile our program with them, and run that over openapi-fetch."""
-    ready(lambda: npm(TYPESCRIPT))
+    ready(lambda: npm(TYPESCRIPT), "openapi-typescript")
     tools = TYPESCRIPT / "node_modules" / ".bin"
     run(tools / "openapi-typescript", FILE, "--output", MADE / "lockstep.d.ts", cwd=TYPESCRIPT)
     run(tools / "tsc", cwd=TYPESCRIPT)

@@ -55,7 +55,8 @@ def test_an_installed_helper_does_what_its_page_says(stack: Stack, tmp_path: Pat
     python = str(environment / "bin" / "python")
 
     run(found, "-m", "venv", str(environment))
-    ready(lambda: run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{ROOT}[schemas]"))
+    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    ready(lambda: run(*pip, f"{ROOT}[schemas]"), "lockstep.publish")
 
     run_the_page(stack, tmp_path / "producer", python)
     where = Path(said(python, "-c", "import lockstep.publish; print(lockstep.publish.__file__)"))

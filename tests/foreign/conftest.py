@@ -14,14 +14,14 @@ from tests.engine_side import KEY, TOPIC, Clock, simulator_in
 from tests.foreign.clients import CLIENTS, Foreign, Talk
 
 
-def ready[T](install: Callable[[], T]) -> T:
-    """Install a client. Who can't have it skips its tests by name; in CI they fail, for there all can be had."""
+def ready[T](install: Callable[[], T], what: str = "") -> T:
+    """Install something. Who can't have it skips its tests by name; in CI they fail, for there all can be had."""
     try:
         return install()
     except Missing as missing:
         if os.environ.get("CI"):
             raise
-        pytest.skip(str(missing))
+        pytest.skip(f"{what} {missing}".lstrip())
 
 
 @pytest.fixture(scope="module", params=CLIENTS, ids=lambda foreign: foreign.name)
