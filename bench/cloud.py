@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from bench.cold_environment import SCHEMAS
 from bench.kept_alive import kept_alive
 from bench.quick_moto import fill
 from bench.worker import MeasurementFailed
@@ -63,6 +64,7 @@ class Cloud:
     ) -> dict[str, str | None]:
         """Return what push's process needs, with this APNs in place of Apple's."""
         here = {"AWS_ENDPOINT_URL": self.url, "APNS_PRODUCTION_URL": apns_url, "APNS_CA_FILE": ca_file}
+        here["SCHEMAS_FOLDER"] = str(SCHEMAS)
         if sandbox_url is not None:
             here["APNS_SANDBOX_URL"] = sandbox_url
         for environment, url in (channels_urls or {}).items():

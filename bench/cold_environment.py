@@ -10,13 +10,13 @@ _REGION = "us-east-1"
 _QUEUE_URL = f"https://sqs.{_REGION}.amazonaws.com/123456789012/{{}}"
 
 # What the layer of schemas is made of.
-_SCHEMAS = ROOT / "layers" / "schemas"
+SCHEMAS = ROOT / "layers" / "schemas"
 
 # Parameters that have no default.
 _GIVEN = {"BundleId": "com.example.app"}
 
 
-def cold_environment(template: Template, spec: FunctionSpec, *, schemas: Path = _SCHEMAS) -> dict[str, str]:
+def cold_environment(template: Template, spec: FunctionSpec, *, schemas: Path = SCHEMAS) -> dict[str, str]:
     """Return all variables, whole: those of the template, and those that Lambda sets and init reads."""
     lambdas = {
         "AWS_DEFAULT_REGION": _REGION,

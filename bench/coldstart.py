@@ -19,6 +19,9 @@ from onebox.template import Template
 
 BASE = "import boto3; boto3.client('dynamodb')"
 
+# Those of the demo: two attributes types.
+TWO_SCHEMAS = str(ROOT / "onebox" / "schemas")
+
 # Events that need nobody's answer: a batch of nothing, a report that is refused. The sweep asks AWS and Apple at once.
 EVENTS = {
     "push": {"Records": []},
@@ -54,6 +57,11 @@ def programs(template: Template) -> dict[str, tuple[str, dict[str, str]]]:
         function, environment = spec.handler.partition(".")[0], cold_environment(template, spec)
         found.setdefault("boto3 and a client", (BASE, environment))
         found[f"{function}: init"] = (f"import {function}", environment)
+        if "SCHEMAS_FOLDER" in environment:
+            found[f"{function}: init, two schemas"] = (
+                f"import {function}",
+                environment | {"SCHEMAS_FOLDER": TWO_SCHEMAS},
+            )
         if function in EVENTS:
             invoke = _INVOKE.format(function=function, event=EVENTS[function])
             found[f"{function}: init, first event"] = (f"import {function}{invoke}", environment)
