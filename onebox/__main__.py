@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from lockstep.errors import Misconfigured
 from onebox import ROOT
 from onebox.aws import EVENT_BUS, REGION
 from onebox.bridge import addresses
@@ -101,7 +102,7 @@ def main(arguments: list[str]) -> int:
     sam = SamCli(said.sam, said.local / "sam", said.local / "logs")
     try:
         return _run(said, sam)
-    except (NoImage, SamFailed) as failure:
+    except (Misconfigured, NoImage, SamFailed) as failure:
         print(failure, file=sys.stderr)
         return 1
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lockstep.errors import InvalidInput
 from lockstep.fitting import Fitted, check, fit
 from lockstep.merge import advance
+from lockstep.payload import update_body
 from lockstep.publishes import Publish
 from lockstep.row import Row
 from lockstep.schemas import Schemas
@@ -96,6 +97,12 @@ def test_an_update_or_an_end_may_name_its_type_and_is_checked_by_it_whatever_is_
 
     with pytest.raises(InvalidInput, match=r"^aps.content-state.minutes: must be a whole number$"):
         check(schemas, said({"minutes": "7"}, 0, event=event, **{"attributes-type": "OrderAttributes"}))
+
+
+def test_apple_never_gets_the_type_of_an_update(schemas: Schemas) -> None:
+    row, _ = put(schemas, None, said({"minutes": 7}, 0, **{"attributes-type": "OrderAttributes"}))
+
+    assert json.loads(update_body(row, ring=False) or b"")["aps"].keys() == {"timestamp", "event", "content-state"}
 
 
 # --- by the start that it belongs to
