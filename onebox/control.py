@@ -1,7 +1,9 @@
 """The control interface: plain HTTP and JSON, by which others drive and watch the phones and Apple."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from lockstep.apns import Environment
@@ -22,6 +24,7 @@ _ACTS: Mapping[str, tuple[Callable[..., object], tuple[str, ...]]] = {
     "online": (Phone.go_online, ()),
     "rotate": (Phone.rotate, ("activity",)),
     "rotate_start_token": (Phone.rotate_start_token, ("attributes_type",)),
+    "kill_tokens": (Phone.kill_tokens, ("activity",)),
     "swipe": (Phone.swipe, ("activity",)),
     "start_card": (Phone.start_card, ("activity", "run", "attributes_type", "attributes", "content_state")),
 }
@@ -35,6 +38,21 @@ class Wrong(Exception):
     """The request asks for what there isn't."""
 
 
+@dataclass(frozen=True, slots=True)
+class Act:
+    """
+    Something that somebody did by the control interface.
+
+    Attributes:
+        at_ms: When it was asked for.
+    """
+
+    path: str
+    asked: Any
+    answered: Any
+    at_ms: int
+
+
 class Control:
     """
     Serves the control interface.
@@ -43,11 +61,20 @@ class Control:
     - `POST /phones` with `{"user", "name"?, …}` makes a phone and opens its app; with `{"phone", "do", …}` does
       something with one. Both answer with the phone.
     - `POST /faults` with a list of faults adds them; with `{"clear": true}` there are none any more.
+    - `POST /publishes` puts its body, whatever JSON it is, on the publish queue, and answers with the message's id.
+
+    Args:
+        publish: Puts a message on the publish queue, and returns its id.
+
+    Attributes:
+        listeners: Who hears of everything that was done.
     """
 
-    def __init__(self, phones: Phones, apns: ApnsSimulator, *, port: int = 0) -> None:
+    def __init__(self, phones: Phones, apns: ApnsSimulator, *, publish: Callable[[str], str], port: int = 0) -> None:
+        self.listeners: list[Callable[[Act], None]] = []
         self._phones = phones
         self._apns = apns
+        self._publish = publish
         self._server = HttpServer(self.answer, name="control", port=port)
         self.url = self._server.url
         self.start = self._server.start
@@ -62,15 +89,21 @@ class Control:
             "GET /channels": lambda _: self._channels(),
             "GET /faults": lambda _: [fault.to_json() for fault in self._apns.faults.pending()],
             "POST /faults": self._post_faults,
+            "POST /publishes": lambda body: {"message_id": self._publish(json.dumps(body, ensure_ascii=False))},
         }
         act = acts.get(f"{request.method} {request.path}")
         if act is None:
             return _json(404, {"message": f"there is {', '.join(acts)}"})
+        at_ms = int(time.time() * 1000)
         try:
             body = json.loads(request.body) if request.body else None
-            return _json(200, act(body))
+            answer = act(body)
         except (Wrong, ValueError, TypeError) as error:
             return _json(400, {"message": str(error)})
+        if request.method == "POST":
+            for hear in self.listeners:
+                hear(Act(request.path, body, answer, at_ms))
+        return _json(200, answer)
 
     def _post_phone(self, body: Any) -> Any:
         if not isinstance(body, dict):

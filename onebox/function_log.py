@@ -28,6 +28,8 @@ class FunctionLog:
         self.name = name
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._rest = ""
+        # Who hears each line of this log alone.
+        self.listeners: list[Callable[[str], None]] = []
         self._lock = threading.Lock()
         self._file: TextIO | None = None
         if folder is not None:
@@ -51,6 +53,8 @@ class FunctionLog:
         for line in lines:
             for listen in LISTENERS:
                 listen(self.name, line)
+            for hear in self.listeners:
+                hear(line)
 
     def clear(self) -> None:
         """Forget what is kept; the file stays."""

@@ -1,9 +1,12 @@
 """A small HTTP/1.1 server on a port of this machine: one function answers each request."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 
 from onebox.http_event import BODY_MAX, Request, Response, gateway_response
 
@@ -18,10 +21,23 @@ _DIGITS = 18
 _OURS = ("content-length", "connection", "transfer-encoding")
 
 
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """
+    An answer that goes on for as long as it has parts: each leaves at once, and the connection ends with the last.
+
+    Attributes:
+        parts: Closed, if the client goes before it is at its end.
+    """
+
+    headers: Sequence[tuple[str, str]]
+    parts: Generator[bytes]
+
+
 class HttpServer:
     """Serves requests in threads of their own."""
 
-    def __init__(self, answer: Callable[[Request], Response], *, name: str, port: int = 0) -> None:
+    def __init__(self, answer: Callable[[Request], Response | Stream], *, name: str, port: int = 0) -> None:
         handler = type("Handler", (_Handler,), {"answer": staticmethod(answer)})
         self._server = _Server(("127.0.0.1", port), handler)
         self._thread = threading.Thread(
@@ -50,12 +66,16 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     # Buffered, so that head and body leave together.
     wbufsize = -1
-    answer: Callable[[Request], Response]
+    answer: Callable[[Request], Response | Stream]
 
     def _serve(self) -> None:
-        self._send(self._answer())
+        answer = self._answer()
+        if isinstance(answer, Stream):
+            self._stream(answer)
+        else:
+            self._send(answer)
 
-    def _answer(self) -> Response:
+    def _answer(self) -> Response | Stream:
         said = self.headers.get_all("content-length", ["0"])
         if "transfer-encoding" in self.headers or len(said) > 1 or not _is_length(said[0]):
             self.close_connection = True
@@ -99,6 +119,21 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD" and response.status != 204:
             self.wfile.write(response.body)
         self.wfile.flush()
+
+    def _stream(self, stream: Stream) -> None:
+        self.close_connection = True
+        self.send_response(HTTPStatus.OK)
+        for name, value in [*stream.headers, ("connection", "close")]:
+            self.send_header(name, value)
+        self.end_headers()
+        try:
+            with closing(stream.parts) as parts:
+                for part in parts:
+                    self.wfile.write(part)
+                    self.wfile.flush()
+        except OSError:
+            # The client went.
+            self.wfile = BytesIO()
 
     do_GET = do_PUT = do_POST = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = _serve
 

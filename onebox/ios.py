@@ -55,6 +55,8 @@ class Ios:
         self.cards: list[Card] = []
         self.history: list[Sighting] = []
         self.start_tokens: dict[str, str] = {}
+        # Every token that it ever had, dead ones too, with the card that it is of; None: it starts cards.
+        self.tokens: dict[str, Card | None] = {}
         # The verdicts of pushes that APNs kept for a while; its own record says "stored".
         self.late_verdicts: dict[Stream, Verdict] = {}
         self._apns = apns
@@ -78,6 +80,7 @@ class Ios:
                 self.start_tokens[attributes_type] = self._apns.issue_token(
                     self.hardware.environment, receive=self._receiver(partial(self._take_start, attributes_type))
                 )
+                self.tokens[self.start_tokens[attributes_type]] = None
                 if old is not None:
                     self._apns.kill_token(old)
             return self.start_tokens[attributes_type]
@@ -90,15 +93,18 @@ class Ios:
                 card.token = self._apns.issue_token(
                     self.hardware.environment, receive=self._receiver(partial(self._take_update, card))
                 )
+                self.tokens[card.token] = card
                 if old is not None:
                     self._apns.kill_token(old)
             assert card.token is not None
             return card.token
 
-    def kill_tokens(self) -> None:
-        """Let all tokens die: the app is no more."""
+    def kill_tokens(self, activity: str | None = None) -> None:
+        """Let the tokens of an activity's cards die, or all that there are."""
         with self._lock:
-            for token in [*self.start_tokens.values(), *(card.token for card in self.cards)]:
+            starts = self.start_tokens.values() if activity is None else ()
+            cards = self.cards if activity is None else self.running(activity)
+            for token in [*starts, *(card.token for card in cards)]:
                 if token is not None:
                     self._apns.kill_token(token)
 
@@ -221,7 +227,7 @@ class Ios:
         if isinstance(made, Verdict):
             return self._record_push(push, made)
         self.cards.append(made)
-        verdict = self._record_push(push, Verdict.APPLIED, made, rang=True)
+        verdict = self._record_push(push, Verdict.APPLIED, made)
         if channel is not None:
             self.subscribe(made, channel)
         # From iOS 18 a push says whether the card is to have an update token; before, every card has one.
@@ -232,14 +238,13 @@ class Ios:
     def _take_update(self, card: Card, push: ReceivedPush) -> Verdict:
         aps = _aps(push)
         verdict = apply(card, aps, now_s=self._now(), schemas=self.schemas)
-        return self._record_push(push, verdict, card, rang=verdict is Verdict.APPLIED and rings(aps))
+        return self._record_push(push, verdict, card)
 
-    def _record_push(
-        self, push: ReceivedPush, verdict: Verdict, card: Card | None = None, *, rang: bool = False
-    ) -> Verdict:
+    def _record_push(self, push: ReceivedPush, verdict: Verdict, card: Card | None = None) -> Verdict:
         aps = _aps(push)
         said = aps.get("content-state"), aps.get("timestamp")
-        self.history.append(Sighting.of("push", str(aps.get("event")), verdict, card, said, self._now(), rang=rang))
+        alert = aps["alert"] if verdict is Verdict.APPLIED and rings(aps) else None
+        self.history.append(Sighting.of("push", str(aps.get("event")), verdict, card, said, self._now(), alert=alert))
         return verdict
 
 

@@ -167,6 +167,10 @@ class Phone:
             self.ios.take_down(card, CardState.DISMISSED, by="person", event="swipe")
             self.app.dismissed(card)
 
+    def kill_tokens(self, activity: str | None = None) -> None:
+        """Let Apple call tokens dead, those of an activity's cards or all that there are; the app hears nothing of it."""
+        self.ios.kill_tokens(activity)
+
     def start_card(self, activity: str, **card: Any) -> Card:
         """Start a card inside the app, without any push."""
         return self.app.start(activity, **card)

@@ -12,3 +12,4 @@ class Ports:
     apns_production: int = 0
     apns_sandbox: int = 0
     control: int = 0
+    page: int = 0

@@ -1,6 +1,7 @@
 """What happened to lock screens, as it is remembered."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from lockstep.apns import Environment
@@ -19,6 +20,7 @@ class Sighting:
     Attributes:
         by: Who did it: a push, the answer to the app's report, the app itself or the person.
         rang: Whether the phone made itself heard.
+        alert: With what, if it did.
     """
 
     at_ms: int
@@ -31,6 +33,7 @@ class Sighting:
     timestamp_s: int | None
     verdict: Verdict
     rang: bool = False
+    alert: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -42,7 +45,7 @@ class Sighting:
         shown: tuple[Any, int | None],
         now_s: float,
         *,
-        rang: bool = False,
+        alert: Mapping[str, Any] | None = None,
     ) -> Self:
         """Remember what happened to a card, if there was one, and the content state and timestamp that it is about."""
         return cls(
@@ -54,7 +57,8 @@ class Sighting:
             card.id if card else None,
             *shown,
             verdict,
-            rang,
+            alert is not None,
+            alert,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -70,6 +74,7 @@ class Sighting:
             "timestamp": self.timestamp_s,
             "verdict": self.verdict,
             "rang": self.rang,
+            "alert": None if self.alert is None else dict(self.alert),
         }
 
 

@@ -1,4 +1,4 @@
-"""The whole stack on one machine: moto, Apple's simulator, the functions, the API, the phones, the control interface."""
+"""The whole stack on one machine: moto, Apple's simulator, the functions, the API, the phones, the page, its control."""
 
 import json
 import time
@@ -23,6 +23,9 @@ from onebox.function_log import FunctionLog
 from onebox.http_api import HttpApi, Integration, invoking
 from onebox.identity import AUDIENCE, ISSUER, Identity, JwtCheck
 from onebox.lambda_runtime import Function, Handler, Invocable
+from onebox.page.chronicle import Chronicle
+from onebox.page.server import Page
+from onebox.page.view import View
 from onebox.phones import Phones
 from onebox.ports import Ports
 from onebox.queues import Queues
@@ -105,6 +108,8 @@ class Stack:
         self.api: HttpApi
         self.phones: Phones
         self.control: Control
+        self.page: Page
+        self._chronicle = Chronicle()
         self._sources: EventSources
         self._hosted: Mapping[str, Invocable]
 
@@ -140,8 +145,10 @@ class Stack:
             self.apns, api=self.api.url, token=self.identity.token, schemas=Schemas.from_folder(self._schemas)
         )
         stack.callback(self.phones.stop)
-        self.control = Control(self.phones, self.apns, port=self._ports.control)
+        self.control = Control(self.phones, self.apns, publish=self.publish, port=self._ports.control)
         stack.enter_context(running(self.control))
+        self.page = self._page()
+        stack.enter_context(running(self.page))
         self._sources = EventSources(
             [
                 EventSource(
@@ -170,6 +177,13 @@ class Stack:
             function.load()
         return self.functions, invoking(self.functions)
 
+    def _page(self) -> Page:
+        self.control.listeners.append(self._chronicle.see)
+        self._hosted["PushFunction"].log.listeners.append(self._chronicle.hear)
+        # What a container prints stays in the SAM CLI's log.
+        view = View(self.phones, self.apns, self._chronicle, commits_seen=self._sam is None)
+        return Page(self.control, view, port=self._ports.page)
+
     def _deploy(self) -> dict[str, Any]:
         fed_from = {source.queue for source in self.template.queue_sources()}
         wanted: dict[str, Any] = {spec.logical_id: spec.environment for spec in self.template.functions}
@@ -197,7 +211,7 @@ class Stack:
     # --- what it offers
 
     def endpoints(self) -> dict[str, str | None]:
-        """Return the addresses, as they stand in endpoints.json. There is no page yet."""
+        """Return the addresses, as they stand in endpoints.json."""
         return {
             "api": self.api.url,
             "aws": self.aws.url,
@@ -208,7 +222,7 @@ class Stack:
             "apns_production_channels": self.apns.channels_url(Environment.PRODUCTION),
             "apns_sandbox_channels": self.apns.channels_url(Environment.SANDBOX),
             "control": self.control.url,
-            "page": None,
+            "page": self.page.url,
         }
 
     def environments(self, user: str = "ana") -> dict[str, dict[str, str | None]]:
@@ -292,6 +306,7 @@ class Stack:
         self.apns.clear()
         self.apns.channels.clear()
         self.aws.empty()
+        self._chronicle.clear()
         for function in self.functions.values():
             function.log.clear()
 

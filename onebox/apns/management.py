@@ -46,6 +46,7 @@ class ManagementRequest:
     connection: int
     stream: int
     answered: bool = False
+    answered_at_ms: int | None = None
     fault: str | None = None
 
 

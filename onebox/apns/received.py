@@ -1,6 +1,7 @@
 """What the simulator was sent, and what became of each request."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ class ReceivedPush:
         status: What the simulator decided; None for a request that it never looked at.
         verdict: What the phone made of it; None if no phone got it.
         answered: Whether the answer was sent.
+        answered_at_ms: When it was.
         channel: The channel that a broadcast was for; None for a push to a device.
         verdicts: What became of a broadcast, and on how many phones.
         fault: The kind of the fault that struck it; "stream_limit" also for a stream above the limit.
@@ -37,6 +39,7 @@ class ReceivedPush:
     connection: int
     stream: int
     answered: bool = False
+    answered_at_ms: int | None = None
     fault: str | None = None
     channel: str | None = None
     verdicts: Mapping[str, int] = field(default_factory=dict)
@@ -60,6 +63,7 @@ class ReceivedPush:
             "connection": self.connection,
             "stream": self.stream,
             "answered": self.answered,
+            "answered_at_ms": self.answered_at_ms,
             "fault": self.fault,
             "channel": self.channel,
             "verdicts": dict(self.verdicts),
@@ -77,7 +81,8 @@ class Record(Protocol):
 class RequestLog[R: Record]:
     """All requests since the start or the last clear, in the order they were decided. May be used from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
         self._changed = threading.Condition()
         self._next = 0
         self._requests: dict[int, R] = {}
@@ -95,7 +100,8 @@ class RequestLog[R: Record]:
         """Record that its answer was sent."""
         with self._changed:
             if number in self._requests:
-                self._requests[number] = replace(self._requests[number], answered=True)  # type: ignore[type-var]  # a dataclass
+                answer = {"answered": True, "answered_at_ms": int(self._now() * 1000)}
+                self._requests[number] = replace(self._requests[number], **answer)  # type: ignore[type-var]  # a dataclass
                 self._changed.notify_all()
 
     def received(self) -> list[R]:

@@ -64,8 +64,8 @@ class ApnsSimulator:
         self._now = now
         self._tokens = DeviceTokens()
         self.channels = Channels(now)
-        self._log = RequestLog[ReceivedPush]() if log is None else log
-        self._management_log = RequestLog[ManagementRequest]()
+        self._log = RequestLog[ReceivedPush](now) if log is None else log
+        self._management_log = RequestLog[ManagementRequest](now)
         self._context: ssl.SSLContext | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None

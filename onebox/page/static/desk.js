@@ -1,0 +1,177 @@
+// What one does at the desk: add phones, publish by a button or by hand, let Apple err.
+
+import { arrange, element, say } from "./dom.js";
+import { FAULTS, example } from "./examples.js";
+import { next } from "./reading.js";
+import { act, post, tell } from "./roads.js";
+import { inFew } from "./timeline.js";
+
+const $ = (id) => document.getElementById(id);
+const NAMES = ["ana", "ben", "carl", "dana", "emil", "fay", "gus", "hana"];
+
+/** Serve the forms from now on. */
+export function desk() {
+  let all = { phones: [], ways: [], faults: [] };
+  const keptActivities = new Map();
+  const keptFaults = new Map();
+  const message = messageForm(() => all);
+  phoneForm();
+  faultForm();
+  return (everything) => {
+    all = everything;
+    const activities = activitiesOf(all.phones);
+    arrange($("activities"), keptActivities, [...activities], () => activityView(message.publish));
+    $("no-activities").hidden = activities.size > 0;
+    arrange($("armed"), keptFaults, all.faults.map((fault, place) => [`${place} ${inFew(fault)}`, fault]), armedView);
+    $("no-faults").hidden = all.faults.length > 0;
+    $("clear-faults").disabled = all.faults.length === 0;
+    message.suggest();
+    suggestName(all.phones);
+  };
+}
+
+// --- phones
+
+function phoneForm() {
+  const form = $("add-phone");
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const { user, os_version, environment } = Object.fromEntries(new FormData(form));
+    form.elements.user.dataset.touched = "";
+    act("phones", { user: user.trim(), os_version, environment }, `${user} has a phone`);
+  });
+  form.elements.user.addEventListener("input", () => (form.elements.user.dataset.touched = "yes"));
+}
+
+function suggestName(phones) {
+  const field = $("add-phone").elements.user;
+  if (field.dataset.touched || document.activeElement === field) return;
+  const taken = new Set(phones.map((phone) => phone.user));
+  field.value = NAMES.find((name) => !taken.has(name)) ?? "ana";
+}
+
+// --- activities
+
+/** What phones show, by activity: the newest of its cards, on how many phones it runs, and for whom. */
+export function activitiesOf(phones) {
+  const found = new Map();
+  for (const phone of phones) {
+    for (const card of phone.cards) {
+      const one = found.get(card.activity) ?? { activity: card.activity, card, running: 0, shown: 0, users: new Set() };
+      const newer = (card.run ?? 0) > (one.card.run ?? 0) || card.timestamp > one.card.timestamp;
+      if (newer) one.card = card;
+      one.running += card.shows !== "ended";
+      one.shown += 1;
+      if (phone.user) one.users.add(phone.user);
+      found.set(card.activity, one);
+    }
+  }
+  return found;
+}
+
+function activityView(publish) {
+  const name = element("strong");
+  const where = element("span", { className: "hint" });
+  const buttons = [
+    ["Update", () => ({ event: "update", "content-state": following() })],
+    ["Ring", () => ({ event: "update", "content-state": following(), alert: { title: "Good news", body: "It moves on" } })],
+    ["End", () => ({ event: "end", "content-state": one.card.state })],
+  ].map(([label, aps]) => element("button", { onclick: () => publish({ activity: one.activity, aps: aps() }) }, label));
+  const again = element("button", { onclick: () => publish(startOf(one)) }, "Start again");
+  const node = element("li", {}, element("p", {}, name, where), element("p", { className: "row" }, ...buttons, again));
+  let one = null;
+
+  const following = () => next(one.card.state, one.card.most);
+
+  function show(activity) {
+    one = activity;
+    say(name, one.activity);
+    const ended = one.running === 0;
+    say(where, ended ? `ended on ${count(one.shown)}` : `on ${count(one.running)}`);
+    buttons.forEach((button) => (button.hidden = ended));
+    again.hidden = !ended;
+  }
+
+  return { node, show };
+}
+
+function startOf({ activity, card, users }) {
+  const { attributes_type, attributes, state } = card;
+  const alert = { title: "Once more", body: activity };
+  const aps = { event: "start", "attributes-type": attributes_type, attributes, "content-state": state, alert };
+  return { activity, to: { users: [...users] }, aps };
+}
+
+function count(phones) {
+  return phones === 1 ? "1 phone" : `${phones} phones`;
+}
+
+// --- publishing
+
+function messageForm(all) {
+  const [form, field, said, kind] = [$("publish"), $("message"), $("message-said"), $("example")];
+  let touched = false;
+
+  const fill = (message) => (field.value = JSON.stringify(message, null, 2));
+  const suggest = () => touched || fill(example(kind.value, all()));
+
+  async function publish(message) {
+    say(said, "");
+    try {
+      await post("publishes", message);
+      tell(`Published: ${message?.aps?.event ?? "a message"} of ${message?.activity ?? "nothing"}`);
+    } catch (error) {
+      say(said, error.message);
+    }
+  }
+
+  field.addEventListener("input", () => {
+    touched = true;
+    say(said, "");
+  });
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  });
+  kind.addEventListener("change", () => {
+    touched = false;
+    suggest();
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    let message;
+    try {
+      message = JSON.parse(field.value);
+    } catch (error) {
+      say(said, `This is no JSON: ${error.message}`);
+      return;
+    }
+    touched = true;
+    publish(message);
+  });
+
+  return {
+    suggest,
+    publish: (message) => {
+      touched = true;
+      fill(message);
+      return publish(message);
+    },
+  };
+}
+
+// --- faults
+
+function faultForm() {
+  const chosen = $("fault");
+  chosen.append(...FAULTS.map(([label], place) => element("option", { value: place }, label)));
+  $("faults").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const [label, fault] = FAULTS[Number(chosen.value)];
+    act("faults", [{ ...fault, count: Number($("times").value) }], `Apple will err: ${label}`);
+  });
+  $("clear-faults").addEventListener("click", () => act("faults", { clear: true }, "Apple errs no more"));
+}
+
+function armedView(fault) {
+  return { node: element("li", {}, inFew(fault)), show: () => {} };
+}
