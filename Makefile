@@ -27,7 +27,7 @@ CHECKOV := .venv/checkov.stamp
 SCHEMAS := PYTHONPATH=layers/shared .venv/bin/python -m ops.schemas layers/schemas
 ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 
-.PHONY: help demo up sam-local test foreign clients check format build key redrive torture previous hostile fuzz mutants bench throughput bench-fanout coldstart stadium soak pins openapi clean
+.PHONY: help demo up screenshot sam-local test foreign clients check format build key redrive torture previous hostile fuzz mutants bench throughput bench-fanout coldstart stadium soak pins openapi clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,8 +35,11 @@ help: ## Say what there is
 demo: $(DEV) $(if $(filter sam,$(FUNCTIONS)),build) ## Play one order on simulated iPhones, and check it (FUNCTIONS=sam: in Lambda's runtime)
 	$(ONEBOX) demo --functions $(FUNCTIONS)
 
-up: $(DEV) $(if $(filter sam,$(FUNCTIONS)),build) ## Keep the whole stack running on this machine (FUNCTIONS=sam: in Lambda's runtime)
+up: $(DEV) $(if $(filter sam,$(FUNCTIONS)),build) ## Keep the whole stack running on this machine, with a page to see it (FUNCTIONS=sam: in Lambda's runtime)
 	$(ONEBOX) up --functions $(FUNCTIONS)
+
+screenshot: $(DEV) ## Take docs/page.png anew: the page of lock screens (needs Chromium; half a minute)
+	.venv/bin/python -m onebox.page.screenshot docs/page.png
 
 sam-local: $(DEV) build ## Run every event and route in Lambda's runtime, and check what they did (needs Docker)
 	$(ONEBOX) sam-local

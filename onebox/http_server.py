@@ -2,11 +2,10 @@
 
 import threading
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
 
 from onebox.http_event import BODY_MAX, Request, Response, gateway_response
 
@@ -126,14 +125,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in [*stream.headers, ("connection", "close")]:
             self.send_header(name, value)
         self.end_headers()
-        try:
-            with closing(stream.parts) as parts:
-                for part in parts:
-                    self.wfile.write(part)
-                    self.wfile.flush()
-        except OSError:
-            # The client went.
-            self.wfile = BytesIO()
+        self.wfile.flush()
+        # Past the buffer, which would keep what can't be sent and fail by it once more when it is thrown away.
+        with closing(stream.parts) as parts, suppress(OSError):
+            for part in parts:
+                self.connection.sendall(part)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = _serve
 

@@ -32,6 +32,10 @@ def ways(publishes: Sequence[Published], pushes: Iterable[ReceivedPush], phones:
         if key not in found:
             found[key] = _way(Published(key, push.at_ms, activity=to.activity))
         way = found[key]
+        if publish is None or publish.message is None:
+            # It came by another road than ours: what it said is known by its pushes alone.
+            way["state"] = way["state"] or _aps(push).get("content-state")
+            way["alert"] = way["alert"] or "alert" in _aps(push)
         if len(way["pushes"]) < _PUSHES_MAX:
             way["pushes"].append(_push(push, to.phone, phones.verdict(push)))
         else:

@@ -2,7 +2,7 @@
 
 import { arrange, element, say } from "./dom.js";
 import { FAULTS, example } from "./examples.js";
-import { next } from "./reading.js";
+import { next, written } from "./reading.js";
 import { act, post, tell } from "./roads.js";
 import { inFew } from "./timeline.js";
 
@@ -20,7 +20,8 @@ export function desk() {
   return (everything) => {
     all = everything;
     const activities = activitiesOf(all.phones);
-    arrange($("activities"), keptActivities, [...activities], () => activityView(message.publish));
+    const runningFirst = [...activities].sort(([, a], [, b]) => (b.running > 0) - (a.running > 0));
+    arrange($("activities"), keptActivities, runningFirst, () => activityView(message.publish));
     $("no-activities").hidden = activities.size > 0;
     arrange($("armed"), keptFaults, all.faults.map((fault, place) => [`${place} ${inFew(fault)}`, fault]), armedView);
     $("no-faults").hidden = all.faults.length > 0;
@@ -112,7 +113,7 @@ function messageForm(all) {
   const [form, field, said, kind] = [$("publish"), $("message"), $("message-said"), $("example")];
   let touched = false;
 
-  const fill = (message) => (field.value = JSON.stringify(message, null, 2));
+  const fill = (message) => (field.value = written(message));
   const suggest = () => touched || fill(example(kind.value, all()));
 
   async function publish(message) {

@@ -191,7 +191,7 @@ function handView(phone, { activity }) {
 function bannerView() {
   const title = element("strong");
   const body = element("span");
-  const node = element("div", { className: "banner", hidden: true }, element("span", { className: "bell", aria: { hidden: true } }), element("p", {}, title, body));
+  const node = element("div", { className: "banner", hidden: true }, bell(), element("p", {}, title, body));
   let until = 0;
 
   return {
@@ -207,17 +207,15 @@ function bannerView() {
 
 // --- ornaments
 
-function drawn(...paths) {
+function drawn(className, path) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
-  for (const d of paths) {
-    const path = document.createElementNS(SVG, "path");
-    path.setAttribute("d", d);
-    svg.append(path);
-  }
-  return element("span", { className: "round" }, svg);
+  svg.append(document.createElementNS(SVG, "path"));
+  svg.firstChild.setAttribute("d", path);
+  return element("span", { className }, svg);
 }
 
-const torch = () => drawn("M8 3h8v4l-2 3v10a1 1 0 0 1-1 1h-2a1 1 0 0 1-1-1V10L8 7z");
-const camera = () => drawn("M4 8h3l2-3h6l2 3h3a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V9a1 1 0 0 1 1-1zm8 2.5a3.2 3.2 0 1 0 0 6.4 3.2 3.2 0 0 0 0-6.4z");
+const torch = () => drawn("round", "M8 3h8v4l-2 3v10a1 1 0 0 1-1 1h-2a1 1 0 0 1-1-1V10L8 7z");
+const camera = () => drawn("round", "M4 8h3l2-3h6l2 3h3a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V9a1 1 0 0 1 1-1zm8 2.5a3.2 3.2 0 1 0 0 6.4 3.2 3.2 0 0 0 0-6.4z");
+const bell = () => drawn("bell", "M12 3a6 6 0 0 0-6 6v4.2L4.4 16a.8.8 0 0 0 .7 1.2h13.8a.8.8 0 0 0 .7-1.2L18 13.2V9a6 6 0 0 0-6-6zm-2.4 15.4a2.4 2.4 0 0 0 4.8 0z");

@@ -112,3 +112,22 @@ function moves(name, value, progress, most) {
   // A score: "1–0" → "2–0".
   return /^\d+\s*[–:-]\s*\d+$/.test(value) ? value.replace(/\d+/, (goals) => Number(goals) + 1) : value;
 }
+
+/** A value as JSON that is easy on the eye: what fits in a line stands in one. */
+export function written(value, indent = "") {
+  const list = Array.isArray(value);
+  const short = inALine(value);
+  if (typeof value !== "object" || value === null || short.length + indent.length < 56) return short;
+  const deeper = `${indent}  `;
+  const parts = Object.entries(value).map(
+    ([name, one]) => `${deeper}${list ? "" : `${JSON.stringify(name)}: `}${written(one, deeper)}`,
+  );
+  return [list ? "[" : "{", parts.join(",\n"), `${indent}${list ? "]" : "}"}`].join("\n");
+}
+
+function inALine(value) {
+  if (Array.isArray(value)) return `[${value.map(inALine).join(", ")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const parts = Object.entries(value).map(([name, one]) => `${JSON.stringify(name)}: ${inALine(one)}`);
+  return `{${parts.join(", ")}}`;
+}

@@ -69,17 +69,18 @@ function commit(way) {
 function pushStep(push, way) {
   const who = push.phone ?? (push.channel ? `channel, ${push.environment}` : "nobody’s token");
   const said = [["push", since(push.at_ms, way.settled_at_ms ?? way.at_ms)], answer(push), verdict(push)];
-  const node = element("li", { className: "step push" }, element("span", { className: "who" }, who));
+  const hops = element("div", { className: "hops" });
+  const node = element("li", { className: "step push" }, element("span", { className: "who" }, who), hops);
   const kinds = said.map((part) => part?.[2] ?? "good");
   node.dataset.kind = kinds.includes("bad") ? "bad" : kinds.includes("late") ? "late" : kinds.includes("soft") ? "soft" : "good";
   for (const part of said) {
     if (part === null) continue;
     const [words, after, kind] = part;
-    const hop = element("span", { className: "hop" }, words, after ? element("span", { className: "ms" }, after) : null);
+    const hop = element("span", { className: "hop" }, words, ms(after));
     hop.dataset.kind = kind ?? "good";
-    node.append(hop);
+    hops.append(hop);
   }
-  if (push.fault) node.append(element("span", { className: "fault" }, `fault: ${push.fault.replaceAll("_", " ")}`));
+  if (push.fault) hops.append(element("span", { className: "fault" }, `fault: ${push.fault.replaceAll("_", " ")}`));
   return node;
 }
 
@@ -107,17 +108,22 @@ function step(name, kind, words, after = "") {
     "li",
     { className: "step" },
     element("span", { className: "who" }, name),
-    element("span", { className: "hop" }, words, after ? element("span", { className: "ms" }, after) : null),
+    element("div", { className: "hops" }, element("span", { className: "hop" }, words, ms(after))),
   );
   node.dataset.kind = kind;
   return node;
+}
+
+function ms(after) {
+  return after ? element("span", { className: "ms" }, after) : null;
 }
 
 function total(way) {
   const good = way.pushes.filter((push) => push.status === 200 && push.answered_at_ms !== null);
   if (good.length === 0) return "";
   const last = Math.max(...good.map((push) => push.late_ms ?? push.answered_at_ms));
-  const phones = good.reduce((sum, push) => sum + (push.channel ? Object.values(push.verdicts).reduce((a, b) => a + b, 0) : 1), 0);
+  const onChannels = good.filter((push) => push.channel).flatMap((push) => Object.values(push.verdicts));
+  const phones = new Set(good.map((push) => push.phone).filter(Boolean)).size + onChannels.reduce((a, b) => a + b, 0);
   return `${phones} ${phones === 1 ? "phone" : "phones"}, ${length(last - way.at_ms)}`;
 }
 
