@@ -52,6 +52,7 @@ class Page:
     def __init__(self, control: Control, view: View, *, port: int = 0) -> None:
         self._control = control
         self._events = Events(view.now)
+        self.view = view
         # Read once: what a request may name is what lies here.
         self._files = {f"/{path.name}": (_KINDS[path.suffix], path.read_bytes()) for path in sorted(_STATIC.iterdir())}
         self._server = HttpServer(self.answer, name="page", port=port)
