@@ -8,6 +8,7 @@ from typing import Any
 
 from lockstep.apns import Environment
 from onebox.apns.simulator import ApnsSimulator, Fault
+from onebox.guard import foreign
 from onebox.http_event import Request, Response
 from onebox.http_server import HttpServer
 from onebox.phone import Phone
@@ -75,10 +76,14 @@ class Control:
         self._phones = phones
         self._apns = apns
         self._publish = publish
-        self._server = HttpServer(self.answer, name="control", port=port)
+        self._server = HttpServer(self._serve, name="control", port=port)
         self.url = self._server.url
         self.start = self._server.start
         self.stop = self._server.stop
+
+    def _serve(self, request: Request) -> Response:
+        why = foreign(request, int(self.url.rpartition(":")[2]))
+        return self.answer(request) if why is None else _json(403, {"message": why})
 
     def answer(self, request: Request) -> Response:
         """Answer one request."""

@@ -135,3 +135,22 @@ def test_an_unknown_address_says_what_there_is(stack: Stack) -> None:
 
     assert status == 404
     assert "GET /phones" in answer["message"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "evil.example"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+    ],
+)
+def test_other_sites_in_the_browser_can_have_nothing_done(stack: Stack, headers: dict[str, str]) -> None:
+    connection = HTTPConnection(urlsplit(stack.control.url).netloc, timeout=5)
+    connection.request("POST", "/phones", json.dumps({"user": "eve"}), headers)
+    status = connection.getresponse().status
+    connection.close()
+
+    assert status == 403
+    assert stack.phones.all() == []

@@ -12,7 +12,7 @@ _LOOK_S = 0.1
 _SAY_SOMETHING_S = 10
 
 # How soon a browser tries again when the connection is lost.
-_AGAIN_MS = 500
+_AGAIN_MS = 1000
 
 
 class Events:

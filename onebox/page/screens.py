@@ -10,7 +10,7 @@ from onebox.sighting import Sighting
 _ON_SCREEN = (CardState.ACTIVE, CardState.STALE, CardState.ENDED)
 
 # A lock screen has room for so many cards; of more, the latest.
-_CARDS_MAX = 4
+_CARDS_MAX = 3
 
 # So far back a number's highest value is looked for.
 _LOOK_BACK = 200

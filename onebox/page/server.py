@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 from onebox.control import Control
+from onebox.guard import foreign
 from onebox.http_event import Request, Response
 from onebox.http_server import HttpServer, Stream
 from onebox.page.events import Events
-from onebox.page.guard import refusal
 from onebox.page.view import View
 
 _STATIC = Path(__file__).parent / "static"
@@ -67,7 +67,11 @@ class Page:
 
     def answer(self, request: Request) -> Response | Stream:
         """Answer one request."""
-        if (why := refusal(request, self._port)) is not None:
+        why = foreign(request, self._port)
+        if why is None and request.method == "POST" and not _is_json(request):
+            # What a form of another site can't say without our leave.
+            why = "content-type: application/json is needed"
+        if why is not None:
             return _json(403, why)
         path = "/index.html" if request.path == "/" else request.path
         match request.method, path:
@@ -80,6 +84,10 @@ class Page:
                 kind, content = self._files[path]
                 return Response(200, [*_ALWAYS, ("content-type", kind)], content)
         return _json(404, "there is no such thing here")
+
+
+def _is_json(request: Request) -> bool:
+    return (request.header("content-type") or "").partition(";")[0].strip().lower() == "application/json"
 
 
 def _json(status: int, message: str) -> Response:

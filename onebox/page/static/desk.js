@@ -15,7 +15,7 @@ export function desk() {
   const keptActivities = new Map();
   const keptFaults = new Map();
   const message = messageForm(() => all);
-  phoneForm();
+  phoneForm(() => all.phones);
   faultForm();
   return (everything) => {
     all = everything;
@@ -33,13 +33,15 @@ export function desk() {
 
 // --- phones
 
-function phoneForm() {
+function phoneForm(phones) {
   const form = $("add-phone");
+  const called = (user) => (phones().some((phone) => phone.name === user) ? {} : { name: user });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const { user, os_version, environment } = Object.fromEntries(new FormData(form));
+    const said = Object.fromEntries(new FormData(form));
+    const user = said.user.trim();
     form.elements.user.dataset.touched = "";
-    act("phones", { user: user.trim(), os_version, environment }, `${user} has a phone`);
+    act("phones", { ...said, ...called(user), user }, `${user} has a phone`);
   });
   form.elements.user.addEventListener("input", () => (form.elements.user.dataset.touched = "yes"));
 }

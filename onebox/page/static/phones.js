@@ -7,7 +7,7 @@ import { act } from "./roads.js";
 const SVG = "http://www.w3.org/2000/svg";
 
 // A banner goes by itself, as iOS's does; a little later, so that it can be read beside others.
-const BANNER_MS = 9000;
+const BANNER_MS = 7000;
 
 const HUES = [258, 205, 330, 28, 158, 288, 185, 352];
 
@@ -38,6 +38,7 @@ function phoneView({ name, place }) {
   const banner = bannerView();
   const cards = element("ul", { className: "cards", aria: { label: `What ${name} shows` } });
   const nothing = element("p", { className: "nothing" });
+  const more = element("p", { className: "more" });
   const hands = element("ul", { className: "hands" });
   const offline = element("button", { onclick: () => toggle() });
   const open = element("button", { onclick: () => act("phones", { phone: name, do: "launch" }, `${name}: the app reports`) });
@@ -48,7 +49,7 @@ function phoneView({ name, place }) {
     element("div", { className: "status" }, time, element("span", { className: "island" }), network),
     day,
     clock,
-    element("div", { className: "pile" }, nothing, banner.node, cards),
+    element("div", { className: "pile" }, nothing, more, banner.node, cards),
     element("div", { className: "home" }, torch(), element("span", { className: "bar" }), camera()),
   );
   glass.style.setProperty("--hue", HUES[place % HUES.length]);
@@ -88,6 +89,8 @@ function phoneView({ name, place }) {
     say(open, phone.app_runs ? "Open app again" : "Open app");
     open.disabled = !phone.installed;
     say(nothing, phone.cards.length ? "" : resting(phone));
+    more.hidden = phone.more === 0;
+    say(more, `and ${phone.more} more`);
     banner.show(phone.banner);
     arrange(cards, keptCards, phone.cards.map((card) => [card.id, card]), cardView);
     const running = phone.cards.filter((card) => card.shows !== "ended");

@@ -1,7 +1,7 @@
 // What a content-state means to a reader: its names in words, its numbers as progress. Nothing here touches the page.
 
 const PROGRESS = /progress|percent|fraction|complet|ratio/i;
-const COUNTDOWN = /left|remain|minutes|seconds|eta|countdown|stops|away/i;
+const COUNTDOWN = /\b(left|remaining|minutes|seconds|eta|countdown|stops)\b|\baway$/i;
 const HEADLINE = ["stage", "status", "phase", "state", "title", "score", "message", "step"];
 const TITLE = ["title", "name", "shop", "teams", "restaurant", "flight", "order", "route"];
 
@@ -40,6 +40,11 @@ export function titleOf(attributes, activity) {
   return typeof attributes[name] === "string" ? attributes[name] : `${inWords(name)} ${asText(attributes[name])}`;
 }
 
+/** Whether a number counts down: "minutesLeft" and "stopsAway" do, "awayScore" doesn't. */
+function isCountdown(name) {
+  return COUNTDOWN.test(inWords(name));
+}
+
 /**
  * What a state's progress is, from 0 to 1, if one of its numbers looks like one.
  *
@@ -54,11 +59,11 @@ export function progressOf(state, most) {
     if (value <= 100) return { name, part: value / 100, countdown: false };
   }
   for (const [name, value] of numbers) {
-    if (value > 0 && value < 1 && !COUNTDOWN.test(name)) return { name, part: value, countdown: false };
+    if (value > 0 && value < 1 && !isCountdown(name)) return { name, part: value, countdown: false };
   }
   for (const [name, value] of numbers) {
     const from = Math.max(most[name] ?? value, value);
-    if (COUNTDOWN.test(name) && value >= 0 && from > 0) return { name, part: 1 - value / from, countdown: true };
+    if (isCountdown(name) && value >= 0 && from > 0) return { name, part: 1 - value / from, countdown: true };
   }
   return null;
 }
@@ -104,7 +109,7 @@ function moves(name, value, progress, most) {
       const whole = value > 1 || /percent/i.test(name) ? 100 : 1;
       return Math.min(whole, Math.round((value + whole * 0.15) * 100) / 100);
     }
-    if (COUNTDOWN.test(name)) return Math.max(0, value - Math.max(1, Math.round((most[name] ?? value) / 6)));
+    if (isCountdown(name)) return Math.max(0, value - Math.max(1, Math.round((most[name] ?? value) / 6)));
     return Number.isInteger(value) ? value + 1 : value;
   }
   if (typeof value !== "string") return value;

@@ -25,7 +25,7 @@ export function stories(until) {
   async function play(story) {
     buttons.forEach((button) => (button.disabled = true));
     // The button that was pressed goes with the welcome: whoever is on it is led to what happens.
-    until(({ phones }) => phones.length > 0).then(() => document.getElementById("screens").focus());
+    until(({ phones }) => phones.length > 0).then(() => document.getElementById("screens").focus({ preventScroll: true }));
     try {
       await story();
     } catch (error) {

@@ -67,8 +67,8 @@ function commit(way) {
 }
 
 function pushStep(push, way) {
-  const who = push.phone ?? (push.channel ? `channel, ${push.environment}` : "nobody’s token");
-  const said = [["push", since(push.at_ms, way.settled_at_ms ?? way.at_ms)], answer(push), verdict(push)];
+  const who = push.phone ?? (push.channel ? push.environment : "nobody’s token");
+  const said = [[push.channel ? "broadcast" : "push", since(push.at_ms, way.settled_at_ms ?? way.at_ms)], answer(push), verdict(push)];
   const hops = element("div", { className: "hops" });
   const node = element("li", { className: "step push" }, element("span", { className: "who" }, who), hops);
   const kinds = said.map((part) => part?.[2] ?? "good");
@@ -80,7 +80,7 @@ function pushStep(push, way) {
     hop.dataset.kind = kind ?? "good";
     hops.append(hop);
   }
-  if (push.fault) hops.append(element("span", { className: "fault" }, `fault: ${push.fault.replaceAll("_", " ")}`));
+  if (push.fault) hops.append(element("span", { className: "fault" }, push.fault === "answer" ? "fault" : `fault: ${push.fault.replaceAll("_", " ")}`));
   return node;
 }
 
@@ -94,7 +94,7 @@ function answer(push) {
 function verdict(push) {
   if (push.channel) {
     const counted = Object.entries(push.verdicts).map(([name, count]) => `${name.replaceAll("_", " ")} ×${count}`);
-    return push.status === 200 ? [counted.join(", ") || "nobody listens", "", counted.length ? "good" : "late"] : null;
+    return push.status === 200 ? [counted.join(", ") || "nobody listens yet", "", "good"] : null;
   }
   if (push.verdict === null) return null;
   const kind = GOOD.includes(push.verdict) ? "good" : WAITING.includes(push.verdict) ? "late" : "bad";
@@ -119,11 +119,13 @@ function ms(after) {
 }
 
 function total(way) {
-  const good = way.pushes.filter((push) => push.status === 200 && push.answered_at_ms !== null);
+  const good = way.pushes.filter((push) => (push.channel ? push.verdicts : { [push.verdict]: 1 }).applied);
   if (good.length === 0) return "";
-  const last = Math.max(...good.map((push) => push.late_ms ?? push.answered_at_ms));
-  const onChannels = good.filter((push) => push.channel).flatMap((push) => Object.values(push.verdicts));
-  const phones = new Set(good.map((push) => push.phone).filter(Boolean)).size + onChannels.reduce((a, b) => a + b, 0);
+  // What is said again, to a phone or on a channel, brings nobody anything new.
+  const first = new Map(good.toReversed().map((push) => [push.phone ?? push.environment, push]));
+  const heard = [...first.values()].map((push) => (push.channel ? push.verdicts.applied : 1));
+  const phones = heard.reduce((a, b) => a + b, 0);
+  const last = Math.max(...[...first.values()].map((push) => push.late_ms ?? push.at_ms));
   return `${phones} ${phones === 1 ? "phone" : "phones"}, ${length(last - way.at_ms)}`;
 }
 
