@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -370,15 +370,17 @@ def test_names_and_numbers_are_read_as_a_person_would(page: Page) -> None:
     ]
 
 
+def served(stack: Stack, port: int = 0) -> Served:
+    """Serve one more page of a stack, whose functions' logs it does not hear."""
+    view = View(stack.phones, stack.apns, Chronicle(), commits_seen=False)
+    served = Served(stack.control, view, port=port, again_ms=50)
+    served.start()
+    return served
+
+
 @in_a_browser
 def test_a_page_whose_stack_stops_says_so_and_finds_the_next_one(window: Window, stack: Stack) -> None:
-    def serve(port: int = 0) -> Served:
-        view = View(stack.phones, stack.apns, Chronicle(), commits_seen=False)
-        served = Served(stack.control, view, port=port)
-        served.start()
-        return served
-
-    first = serve()
+    first = served(stack)
     page = window.page
     page.goto(first.url)
     expect(page.locator("#link")).to_have_text("live")
@@ -387,7 +389,7 @@ def test_a_page_whose_stack_stops_says_so_and_finds_the_next_one(window: Window,
     first.stop()
     expect(page.locator("#link")).to_contain_text("stopped")
     stack.phones.of("ana")
-    second = serve(port=int(first.url.rpartition(":")[2]))
+    second = served(stack, port=int(first.url.rpartition(":")[2]))
 
     expect(page.locator("#link")).to_have_text("live")
     expect(page.get_by_label("Phone ana")).to_be_visible()
@@ -473,3 +475,35 @@ def test_what_the_control_interface_refuses_is_refused_here(stack: Stack) -> Non
 
     assert status == 400
     assert "nobodys" in json.loads(body)["message"]
+
+
+def test_events_begin_with_all_there_is_go_on_with_what_changed_and_end_with_the_server(stack: Stack) -> None:
+    stack.phones.of("ana")
+    stack.phones.wait()
+    page = served(stack)
+    connection = HTTPConnection(urlsplit(page.url).netloc, timeout=10)
+    connection.request("GET", "/events")
+    response = connection.getresponse()
+
+    kind, whole = read_event(response)
+    stack.phones["ana"].go_offline()
+    then, changed = read_event(response)
+    page.stop()
+
+    assert response.getheader("content-type") == "text/event-stream"
+    assert (kind, then) == ("all", "changes")
+    assert set(whole["put"]) == {"about/stack", "about/faults", "phone/ana"}
+    assert set(changed["put"]) == {"phone/ana"}
+    assert not changed["put"]["phone/ana"]["online"]
+    assert response.read() == b""
+    connection.close()
+
+
+def read_event(response: HTTPResponse) -> tuple[str, Any]:
+    """Read one event; what comes before it, and says nothing, is passed over."""
+    fields: dict[str, str] = {}
+    while "data" not in fields:
+        name, _, value = response.readline().decode().rstrip("\n").partition(": ")
+        fields[name] = value
+    assert response.readline() == b"\n"
+    return fields["event"], json.loads(fields["data"])

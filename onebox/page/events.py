@@ -12,7 +12,7 @@ _LOOK_S = 0.1
 _SAY_SOMETHING_S = 10
 
 # How soon a browser tries again when the connection is lost.
-_AGAIN_MS = 1000
+AGAIN_MS = 1000
 
 
 class Events:
@@ -23,8 +23,9 @@ class Events:
         now: Returns all there is: JSON by name.
     """
 
-    def __init__(self, now: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(self, now: Callable[[], Mapping[str, str]], *, again_ms: int = AGAIN_MS) -> None:
         self._now = now
+        self._again_ms = again_ms
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -34,7 +35,7 @@ class Events:
     def stream(self) -> Generator[bytes]:
         """Yield events until it is stopped: `all` once, then `changes`, each when there are some."""
         told = dict(self._now())
-        yield f"retry: {_AGAIN_MS}\n".encode() + _event("all", told, gone=())
+        yield f"retry: {self._again_ms}\n".encode() + _event("all", told, gone=())
         said_s = time.monotonic()
         while not self._stopping.wait(_LOOK_S):
             now = dict(self._now())

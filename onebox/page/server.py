@@ -7,7 +7,7 @@ from onebox.control import Control
 from onebox.guard import foreign
 from onebox.http_event import Request, Response
 from onebox.http_server import HttpServer, Stream
-from onebox.page.events import Events
+from onebox.page.events import AGAIN_MS, Events
 from onebox.page.view import View
 
 _STATIC = Path(__file__).parent / "static"
@@ -47,11 +47,16 @@ _ROADS = ("/phones", "/faults", "/publishes")
 
 
 class Page:
-    """The page of lock screens."""
+    """
+    The page of lock screens.
 
-    def __init__(self, control: Control, view: View, *, port: int = 0) -> None:
+    Args:
+        again_ms: How soon a browser tries again when it lost us.
+    """
+
+    def __init__(self, control: Control, view: View, *, port: int = 0, again_ms: int = AGAIN_MS) -> None:
         self._control = control
-        self._events = Events(view.now)
+        self._events = Events(view.now, again_ms=again_ms)
         self.view = view
         # Read once: what a request may name is what lies here.
         self._files = {f"/{path.name}": (_KINDS[path.suffix], path.read_bytes()) for path in sorted(_STATIC.iterdir())}

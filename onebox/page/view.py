@@ -14,7 +14,7 @@ from onebox.phones import Phones
 
 # The page draws no more phones than that, and looks at no more pushes, the latest: it is drawn ten times a second.
 _PHONES_MAX = 24
-_PUSHES_MAX = 200
+_PUSHES_MAX = 300
 
 
 class View:
@@ -50,9 +50,13 @@ class View:
         now_s = self._now()
         for place, phone in enumerate(phones[:_PHONES_MAX]):
             shown[f"phone/{phone.name}"] = {"place": place} | screen(phone, now_s)
-        pushes = self._apns.received()[-_PUSHES_MAX:]
+        received = self._apns.received()
+        pushes = received[-_PUSHES_MAX:]
+        # Of a publish from before them, nobody knows here what became of it.
+        since_ms = pushes[0].at_ms if len(received) > len(pushes) else 0
         for name, way in ways(self._chronicle.published(), pushes, self._phones).items():
-            shown[f"way/{name}"] = way
+            if way["pushes"] or way["at_ms"] >= since_ms:
+                shown[f"way/{name}"] = way
         for deed in self._chronicle.deeds():
             shown[f"deed/{deed.number}"] = asdict(deed)
         return {name: json.dumps(value, ensure_ascii=False) for name, value in shown.items()}

@@ -22,13 +22,15 @@ class Addressee:
 
 
 def ways(publishes: Sequence[Published], pushes: Iterable[ReceivedPush], phones: Phones) -> dict[str, dict[str, Any]]:
-    """Return the way of each publish by its id, and of pushes whose publish is not known by their activity."""
+    """Return the way of each publish by its id, and of states whose publish is not known by their activity and stamp."""
     every = phones.all()
     found: dict[str, dict[str, Any]] = {one.id: _way(one) for one in publishes}
     for push in pushes:
         to = addressee(push, every)
         publish = publish_of(push, to.activity, publishes)
-        key = f"of {to.activity or 'nobody'}" if publish is None else publish.id
+        # What was said in one stamp was one state.
+        stray = f"of {to.activity or 'nobody'}, {_aps(push).get('timestamp')}"
+        key = stray if publish is None else publish.id
         if key not in found:
             found[key] = _way(Published(key, push.at_ms, activity=to.activity))
         way = found[key]
