@@ -89,7 +89,7 @@ def newest(page: Page) -> Any:
 
 def press(page: Page, name: str, within: str = "main") -> None:
     """Press a button as one does without a mouse."""
-    button = page.locator(within).get_by_role("button", name=name, exact=True)
+    button = page.locator(within).get_by_role("button", name=re.compile(rf"^{name}\b"))
     button.focus()
     page.keyboard.press("Enter")
 
@@ -250,11 +250,12 @@ def test_a_phone_that_was_offline_hears_what_apple_kept(page: Page, stack: Stack
 def test_a_phone_is_added(page: Page, stack: Stack) -> None:
     page.get_by_label("User", exact=True).fill("zoe")
     page.get_by_role("combobox", name="iOS").select_option("17.5")
+    page.get_by_label("Follows", exact=True).fill("team-42, team-7")
     press(page, "Add phone")
 
     expect(page.get_by_label("Phone zoe")).to_contain_text("zoe")
     [phone] = stack.phones.all()
-    assert (phone.app.user, phone.hardware.os_version) == ("zoe", "17.5")
+    assert (phone.app.user, phone.hardware.os_version, phone.app.follows) == ("zoe", "17.5", ["team-42", "team-7"])
 
 
 @in_a_browser
@@ -325,7 +326,7 @@ def test_all_of_it_is_reached_by_keyboard_and_the_focus_is_seen(page: Page, stac
         "New token",
         "Swipe away",
         "Update",
-        "Ring",
+        "Alert",
         "End",
         "Publish",
         "Inject",

@@ -41,7 +41,8 @@ function phoneForm(phones) {
     const said = Object.fromEntries(new FormData(form));
     const user = said.user.trim();
     form.elements.user.dataset.touched = "";
-    act("phones", { ...said, ...called(user), user }, `${user} has a phone`);
+    const follows = said.follows.split(/[\s,]+/).filter(Boolean);
+    act("phones", { ...said, ...called(user), user, follows }, `${user} has a phone`);
   });
   form.elements.user.addEventListener("input", () => (form.elements.user.dataset.touched = "yes"));
 }
@@ -77,7 +78,7 @@ function activityView(publish) {
   const where = element("span", { className: "hint" });
   const buttons = [
     ["Update", () => ({ event: "update", "content-state": following() })],
-    ["Ring", () => ({ event: "update", "content-state": following(), alert: { title: "Good news", body: "It moves on" } })],
+    ["Alert", () => ({ event: "update", "content-state": following(), alert: { title: "Good news", body: "It moves on" } })],
     ["End", () => ({ event: "end", "content-state": one.card.state })],
   ].map(([label, aps]) => element("button", { onclick: () => publish({ activity: one.activity, aps: aps() }) }, label));
   const again = element("button", { onclick: () => publish(startOf(one)) }, "Start again");
@@ -89,6 +90,7 @@ function activityView(publish) {
   function show(activity) {
     one = activity;
     say(name, one.activity);
+    [...buttons, again].forEach((button) => (button.ariaLabel = `${button.textContent}, ${one.activity}`));
     const ended = one.running === 0;
     say(where, ended ? `ended on ${count(one.shown)}` : `on ${count(one.running)}`);
     buttons.forEach((button) => (button.hidden = ended));
@@ -116,7 +118,8 @@ function messageForm(all) {
   let touched = false;
 
   const fill = (message) => (field.value = written(message));
-  const suggest = () => touched || fill(example(kind.value, all()));
+  // Not under the hands of whoever is in it.
+  const suggest = () => touched || document.activeElement === field || fill(example(kind.value, all()));
 
   async function publish(message) {
     say(said, "");

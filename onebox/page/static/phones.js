@@ -87,6 +87,7 @@ function phoneView({ name, place }) {
     say(network, online ? "5G" : "✈ offline");
     say(offline, online ? "Go offline" : "Go online");
     say(open, phone.app_runs ? "Open app again" : "Open app");
+    for (const button of [offline, open]) button.ariaLabel = `${button.textContent}, ${name}`;
     open.disabled = !phone.installed;
     say(nothing, phone.cards.length ? "" : resting(phone));
     more.hidden = phone.more === 0;
@@ -179,7 +180,11 @@ function pulse(node) {
 
 function handView(phone, { activity }) {
   const ask = (label, what, done) =>
-    element("button", { onclick: () => act("phones", { phone, do: what, activity }, done) }, label);
+    element(
+      "button",
+      { onclick: () => act("phones", { phone, do: what, activity }, done), ariaLabel: `${label}, ${activity} on ${phone}` },
+      label,
+    );
   const node = element(
     "li",
     {},
