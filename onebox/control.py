@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from lockstep.apns import Environment
 from onebox.apns.simulator import ApnsSimulator, Fault
 from onebox.guard import foreign
@@ -103,7 +105,7 @@ class Control:
         try:
             body = json.loads(request.body) if request.body else None
             answer = act(body)
-        except (Wrong, ValueError, TypeError) as error:
+        except (Wrong, ValueError, TypeError, ClientError) as error:
             return _json(400, {"message": str(error)})
         if request.method == "POST":
             for hear in self.listeners:

@@ -129,6 +129,27 @@ def test_the_control_interface_publishes_whatever_json_it_is_sent(stack: Stack) 
     assert dead.body == "[1]"
 
 
+@pytest.mark.parametrize("odd", ["NaN", "-Infinity", '"\\ud800"'])
+def test_an_odd_value_does_not_keep_browsers_from_reading_the_rest(stack: Stack, odd: str) -> None:
+    state = json.loads(odd)
+    stack.phones.of("ana").start_card(ORDER, content_state={"odd": state})
+
+    shown = stack.page.view.now()
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    values = {name: json.loads(value.encode(), parse_constant=refuse) for name, value in shown.items()}
+    assert values["phone/ana"]["cards"][0]["state"] == {"odd": odd if isinstance(state, float) else state}
+
+
+def test_what_sqs_does_not_take_is_said_to_be_wrong(stack: Stack) -> None:
+    status, answer = ask(stack, "POST", "/publishes", {"activity": "a" * (1024 * 1024)})
+
+    assert status == 400
+    assert "SendMessage" in answer["message"]
+
+
 @pytest.mark.parametrize("which", [{}, {"activity": ORDER}])
 def test_tokens_are_killed_and_apple_says_so(stack: Stack, which: dict[str, str]) -> None:
     phone = stack.phones.of("ana")

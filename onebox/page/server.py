@@ -52,6 +52,9 @@ class Page:
 
     Args:
         again_ms: How soon a browser tries again when it lost us.
+
+    Attributes:
+        view: What it shows.
     """
 
     def __init__(self, control: Control, view: View, *, port: int = 0, again_ms: int = AGAIN_MS) -> None:

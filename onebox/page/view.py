@@ -59,4 +59,12 @@ class View:
                 shown[f"way/{name}"] = way
         for deed in self._chronicle.deeds():
             shown[f"deed/{deed.number}"] = asdict(deed)
-        return {name: json.dumps(value, ensure_ascii=False) for name, value in shown.items()}
+        return {name: _as_json(value) for name, value in shown.items()}
+
+
+def _as_json(value: Any) -> str:
+    """Write what a browser can read: Python takes numbers that are none for JSON (NaN), and a message may hold them."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(json.loads(json.dumps(value), parse_constant=str))
