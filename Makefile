@@ -14,7 +14,8 @@ PHONES ?= 30156
 RUNS ?= 5
 EXAMPLES ?= 100
 
-PYTHON ?= $(shell command -v python3.13 || command -v python3)
+# The Python 3.13 to take, where ops/find-python finds none or another than you want.
+PYTHON ?=
 DEV := .venv/dev.stamp
 SAM := .venv/sam.stamp
 # The SAM CLI can be told not to report what is done with it, but not to stop asking each week for a newer SAM CLI
@@ -27,33 +28,42 @@ CHECKOV := .venv/checkov.stamp
 SCHEMAS := PYTHONPATH=layers/shared .venv/bin/python -m ops.schemas layers/schemas
 ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 
-.PHONY: help demo up screenshot sam-local test foreign clients check format build key redrive torture previous hostile fuzz mutants bench throughput bench-fanout coldstart stadium soak pins openapi clean
+# `make up ARGS=…`: more for the command line of `python -m onebox`.
+ARGS ?=
 
-help: ## Say what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+.PHONY: help demo up docker screenshot sam-local test foreign clients check format build key redrive torture previous hostile fuzz mutants bench throughput bench-fanout coldstart stadium soak pins openapi clean
 
-demo: $(DEV) $(if $(filter sam,$(FUNCTIONS)),build) ## Play one order on simulated iPhones, and check it (FUNCTIONS=sam: in Lambda's runtime)
-	$(ONEBOX) demo --functions $(FUNCTIONS)
+# Whoever wants containers hears what is missing for them before a minute of set-up and build, not after it.
+IN_CONTAINERS := $(DEV) docker build
 
-up: $(DEV) $(if $(filter sam,$(FUNCTIONS)),build) ## Keep the whole stack running on this machine, with a page to see it (FUNCTIONS=sam: in Lambda's runtime)
-	$(ONEBOX) up --functions $(FUNCTIONS)
+help:
+	@awk -f ops/help.awk $(MAKEFILE_LIST)
 
-screenshot: $(DEV) ## Take docs/page.png anew: the page of lock screens (needs Chromium; half a minute)
+demo: $(if $(filter sam,$(FUNCTIONS)),$(IN_CONTAINERS),$(DEV)) ##first Two stories on simulated iPhones, checked (a minute)
+	@$(ONEBOX) demo --functions $(FUNCTIONS) $(ARGS)
+
+up: $(if $(filter sam,$(FUNCTIONS)),$(IN_CONTAINERS),$(DEV)) ##first The whole stack here, and a page to see it, until Ctrl-C
+	@$(ONEBOX) up --functions $(FUNCTIONS) $(ARGS)
+
+screenshot: $(DEV) ##change Take docs/page.png anew (needs Chromium; half a minute)
 	.venv/bin/python -m onebox.page.screenshot docs/page.png
 
-sam-local: $(DEV) build ## Run every event and route in Lambda's runtime, and check what they did (needs Docker)
-	$(ONEBOX) sam-local
+sam-local: $(IN_CONTAINERS) ##change Every event and route in Lambda's runtime (needs Docker)
+	@$(ONEBOX) sam-local
 
-test: $(DEV) $(SAM) ## Run the tests, two at a time
+docker: $(DEV)
+	@$(ONEBOX) docker
+
+test: $(DEV) $(SAM) ##first The tests, two at a time (ten minutes)
 	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 
-foreign: $(DEV) ## Push to the APNs simulator with other people's clients (those of npm and PyPI, curl, h2load; a minute)
+foreign: $(DEV) ##prove Other people's clients against the APNs simulator
 	.venv/bin/python -m pytest tests/foreign
 
-clients: $(DEV) ## Generate clients from docs/openapi.json (Python, TypeScript), install lockstep.publish as a producer would, and use them (a minute)
+clients: $(DEV) ##prove Clients made of docs/openapi.json, and lockstep.publish
 	.venv/bin/python -m pytest -rs tests/clients
 
-check: $(DEV) $(SAM) $(CHECKOV) ## Lint, type-check and validate; ask for advisories against the pins, if anybody can be asked
+check: $(DEV) $(SAM) $(CHECKOV) ##change Lint, type-check, validate; look for advisories
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -63,23 +73,23 @@ check: $(DEV) $(SAM) $(CHECKOV) ## Lint, type-check and validate; ask for adviso
 	$(SCHEMAS)
 	.venv/bin/python -m ops.advisories
 
-format: $(DEV) ## Format the code
+format: $(DEV) ##change Format the code
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
 # The layers get their bytecode here, for Lambda has no place to write it to: it would compile all anew at each cold start.
 # `sam build` clears the folder each time, so that no bytecode outlives its source.
-build: $(DEV) $(SAM) ## Build what `sam deploy` uploads (ARCHITECTURE=arm64 or x86_64)
+build: $(DEV) $(SAM) ##deploy Build what `sam deploy` uploads (ARCHITECTURE=arm64)
 	@[[ "$(ARCHITECTURE)" =~ ^(x86_64|arm64)$$ ]] || { echo "ARCHITECTURE is x86_64 or arm64, not $(ARCHITECTURE)" >&2; exit 1; }
 	@$(SCHEMAS)
 	@mkdir -p .aws-sam
 	sed 's/x86_64/$(ARCHITECTURE)/g' template.yaml > .aws-sam/template.yaml
 	$(SAM_CLI) build --template-file .aws-sam/template.yaml --base-dir . --config-file "$(CURDIR)/samconfig.toml" --build-dir "$(BUILD_DIR)"
-	for layer in DependenciesLayer SharedLayer; do \
+	@set -e; for layer in DependenciesLayer SharedLayer; do \
 		.venv/bin/python -m compileall -q --invalidation-mode unchecked-hash -s "$(BUILD_DIR)/$$layer" -p /opt "$(BUILD_DIR)/$$layer"; \
 	done
 
-pins: $(DEV) ## Pin the newest versions of the dependencies
+pins: $(DEV) ##change Pin the newest versions of the dependencies
 	$(PIN) --output-file layers/dependencies/requirements.txt requirements/layer.in
 	$(PIN) --output-file requirements/dev.txt requirements/dev.in
 	$(PIN) --output-file requirements/sam.txt requirements/sam.in
@@ -92,71 +102,64 @@ pins: $(DEV) ## Pin the newest versions of the dependencies
 PIN := CUSTOM_COMPILE_COMMAND="make pins" .venv/bin/pip-compile --quiet --upgrade --strip-extras --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --annotation-style line
 
-key: $(DEV) ## Put the APNs key into a stack: make key P8=AuthKey_X.p8 KEY_ID=X TEAM_ID=Y STACK=lockstep
+key: $(DEV) ##deploy Put the APNs key into a stack (P8=… TEAM_ID=… STACK=…)
 	@PYTHONPATH=layers/shared .venv/bin/python -m ops.key --p8 "$(P8)" --key-id "$(KEY_ID)" --team-id "$(TEAM_ID)" --stack "$(STACK)"
 
-redrive: $(DEV) ## Send a stack's dead letters through once more: make redrive STACK=lockstep
+redrive: $(DEV) ##deploy Send a stack's dead letters through once more (STACK=…)
 	@PYTHONPATH=layers/shared .venv/bin/python -m ops.redrive --stack "$(STACK)"
 
-torture: $(DEV) ## Play the world against the promises: make torture DURATION_S=1200, or SEED=N
+torture: $(DEV) ##prove Play the world against the promises (DURATION_S=1200)
 	@PYTHONPATH=layers/shared .venv/bin/python -m tests.play.torture $(if $(DURATION_S),--duration-s $(DURATION_S)) $(if $(SEED),--seed $(SEED)) $(if $(PLAYS),--plays $(PLAYS))
 
-fuzz: $(DEV) ## Look for SQS messages that push can't bear, guided by coverage where atheris can be installed (DURATION_S=60)
+fuzz: $(DEV) ##prove Look for SQS messages that push can't bear (DURATION_S=60)
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/fuzz.txt || echo "atheris can't be installed here"
 	@PYTHONPATH=layers/shared .venv/bin/python -m tests.fuzz $(if $(DURATION_S),--duration-s $(DURATION_S))
 
-hostile: $(DEV) ## Ask the API what no app would, of another seed each time (EXAMPLES=100 per route; SEED=N to repeat; some minutes)
+hostile: $(DEV) ##prove Ask the API what no app would (EXAMPLES=100, SEED=N)
 	@seed=$(or $(SEED),$$RANDOM); echo "SEED=$$seed"; HOSTILE_SEED=$$seed HOSTILE_EXAMPLES=$(EXAMPLES) \
 		.venv/bin/python -m pytest tests/test_hostile_https.py tests/test_authorization.py
 
-previous: $(DEV) ## Call a release the previous one, which the next must get along with: make previous RELEASE=v1.0.0
+previous: $(DEV) ##change Say which release the next must go with (RELEASE=v1.0.0)
 	.venv/bin/python -m tests.previous "$(RELEASE)"
 
-mutants: $(DEV) ## Break the product on purpose, and see that the tests notice (five minutes)
+mutants: $(DEV) ##prove Break the product; the tests must notice (five minutes)
 	.venv/bin/python -m tests.mutants
 
-bench: $(DEV) ## Measure a push, ours and every other client's, and judge what we claim of it (RUNS=5, ONLY="engine bare"; a quarter of an hour)
+bench: $(DEV) ##measure A push, ours and other clients' (RUNS=5; 15 minutes)
 	@PYTHONPATH=layers/shared .venv/bin/python -m bench --runs $(RUNS) $(if $(ONLY),--only $(ONLY))
 
-throughput: $(DEV) ## Measure what a push costs the whole push function (needs nghttpd; two minutes)
+throughput: $(DEV) ##measure The whole push function (needs nghttpd; two minutes)
 	@PYTHONPATH=layers/shared .venv/bin/python -m bench.throughput
 
-bench-fanout: $(DEV) ## Update 100,000 cards, by one function and by four (TOKENS=100000; needs nghttpd; six minutes)
+bench-fanout: $(DEV) ##measure An update to many cards (TOKENS=100000; needs nghttpd)
 	@PYTHONPATH=layers/shared .venv/bin/python -m bench.fanout --tokens $(TOKENS)
 
-coldstart: $(DEV) ## Measure what a cold start costs each function (instructions need valgrind; four minutes)
+coldstart: $(DEV) ##measure Cold starts (instructions need valgrind; four minutes)
 	@PYTHONPATH=layers/shared .venv/bin/python -m bench.coldstart
 
-stadium: $(DEV) ## Start an activity for 30,156 followers and update it ten times while much goes wrong (PHONES=30156, CHANNEL=latest or frequent)
+stadium: $(DEV) ##measure A big audience and many faults (PHONES=, CHANNEL=latest)
 	@PYTHONPATH=layers/shared .venv/bin/python -m bench.stadium --phones $(PHONES) $(if $(CHANNEL),--channel $(CHANNEL))
 
-soak: $(DEV) ## Bear everything at once for ten minutes, and write docs/reliability.md (DURATION_S=600, SEED=N)
+soak: $(DEV) ##measure Everything at once (DURATION_S=600, SEED=N)
 	@PYTHONPATH=layers/shared .venv/bin/python -m bench.soak --docs docs $(if $(DURATION_S),--duration-s $(DURATION_S)) $(if $(SEED),--seed $(SEED))
 
-openapi: $(DEV) ## Write docs/openapi.json anew from the code
+openapi: $(DEV) ##change Write docs/openapi.json anew from the code
 	PYTHONPATH=layers/shared .venv/bin/python -m docs.openapi > /dev/null
 
-clean: ## Remove all that the targets made
+clean: ##change Remove all that the targets made
 	rm -rf bench/peers/node_modules tests/clients/typescript/node_modules .venv .aws-sam .local .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/bin/python:
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' \
-		|| { echo "Lockstep needs Python 3.13 (found: $$("$(PYTHON)" --version 2>&1)). Name one: make PYTHON=/path/to/python3.13 …" >&2; exit 1; }
-	"$(PYTHON)" -m venv .venv
+$(DEV): requirements/dev.txt
+	@python=$$(ops/find-python "$(PYTHON)") && "$$python" -m ops.install .venv requirements/dev.txt
+	@touch $@
 
-$(DEV): requirements/dev.txt | .venv/bin/python
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
-	touch $@
+$(SAM): requirements/sam.txt | $(DEV)
+	@.venv/bin/python -m ops.install .venv/sam requirements/sam.txt
+	@mkdir -p $(SAM_HOME)
+	@echo '{"lastVersionCheck": 4102444800.0}' > $(SAM_HOME)/metadata.json
+	@touch $@
 
-$(SAM): requirements/sam.txt | .venv/bin/python
-	.venv/bin/python -m venv .venv/sam
-	.venv/sam/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/sam.txt
-	mkdir -p $(SAM_HOME)
-	echo '{"lastVersionCheck": 4102444800.0}' > $(SAM_HOME)/metadata.json
-	touch $@
-
-$(CHECKOV): requirements/checkov.txt | .venv/bin/python
-	.venv/bin/python -m venv .venv/checkov
-	.venv/checkov/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/checkov.txt
-	touch $@
+$(CHECKOV): requirements/checkov.txt | $(DEV)
+	@.venv/bin/python -m ops.install .venv/checkov requirements/checkov.txt
+	@touch $@
