@@ -1,24 +1,35 @@
-"""`python -m onebox up`, `demo`, `token USER`, `sam-local` and `schema Attributes.swift`."""
+"""`python -m onebox up`, `demo`, `token USER`, `sam-local`, `docker` and `schema Attributes.swift`."""
 
 import argparse
 import json
+import os
+import shlex
 import signal
 import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
+
+if __name__ == "__main__":
+    # What follows takes a moment to load, and what stops it in order is not there before.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.version_info < (3, 13) or find_spec("moto") is None:
+        sys.exit(f"{sys.executable} lacks what onebox needs: .venv/bin/python -m onebox … (`make demo` sets .venv up)")
 
 from lockstep.errors import Misconfigured
 from onebox import ROOT
 from onebox.aws import EVENT_BUS, REGION
 from onebox.bridge import addresses
 from onebox.demo import demo
+from onebox.folder import InUse, held
 from onebox.identity import Identity
-from onebox.ports import Ports
+from onebox.phone import ATTRIBUTES_TYPE
+from onebox.ports import HIGHEST, Ports, PortTaken
 from onebox.sam.check import check
 from onebox.sam.cli import BUILT, SamCli, SamFailed
-from onebox.sam.image import NoImage, fetch, image_of
+from onebox.sam.image import NoImage, fetch, image_of, see_docker
 from onebox.stack import LOCAL, Stack
 from onebox.swift.command import add_options, schema
 from onebox.template import Template
@@ -32,12 +43,16 @@ SCHEMAS = ROOT / "layers" / "schemas"
 # How soon a signal to stop is heard.
 _LOOK_S = 0.5
 
+# What a shell gives the exit status of a program that was stopped by Ctrl-C.
+_INTERRUPTED = 130
+
 
 def up(ports: Ports, local: Path, sam: SamCli | None) -> None:
     """Start the stack, say where it is, and stay until interrupted."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    ports.see_that_they_are_free()
     files = {name: local / name for name in (_ENDPOINTS, _ENVIRONMENTS)}
     # Of a run that was killed: whoever waits for these files must not find the old ones.
     _remove(files)
@@ -58,14 +73,40 @@ def up(ports: Ports, local: Path, sam: SamCli | None) -> None:
         try:
             for name, url in endpoints.items():
                 if url is not None:
-                    print(f"{name:18} {url}")
-            print(f"{'logs':18} {local / 'logs'}")
+                    print(f"{name:25} {url}")
+            print(f"{'logs':25} {local / 'logs'}")
+            print(f"\nTo try: an iPhone for ana, an order on it, and what it shows\n{_to_try(endpoints)}\n")
             print("Ctrl-C stops it.", flush=True)
             # The system may hand the signal to any thread, and only this one runs Python's handler: it must wake up to do so.
             while not stop.wait(_LOOK_S):
                 pass
         finally:
             _remove(files)
+
+
+def _to_try(endpoints: Mapping[str, str | None]) -> str:
+    """Return commands that make a phone and publish to it, for a shell."""
+    message = {
+        "activity": "order-42",
+        "to": {"users": ["ana"]},
+        "aps": {
+            "event": "start",
+            "attributes-type": ATTRIBUTES_TYPE,
+            "attributes": {"order": 42},
+            "content-state": {"stage": "taken", "minutes": 40},
+            "alert": {"title": "Order taken"},
+        },
+    }
+    phones = shlex.quote(f"{endpoints['control']}/phones")
+    account = "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local"
+    where = f"--region {REGION} --endpoint-url {endpoints['aws']} --queue-url {endpoints['publish_queue_url']}"
+    return "\n".join(
+        (
+            f"""  curl -d '{{"user": "ana"}}' {phones}""",
+            f"  {account} aws sqs send-message {where} --message-body {shlex.quote(json.dumps(message))}",
+            f"  curl {phones}",
+        )
+    )
 
 
 def _write(path: Path, content: Mapping[str, object]) -> None:
@@ -89,42 +130,75 @@ def main(arguments: list[str]) -> int:
     up_parser = commands.add_parser("up", help="start everything and stay")
     for port in fields(Ports):
         option = f"--{port.name.replace('_', '-')}-port"
-        up_parser.add_argument(option, dest=port.name, type=int, default=0, metavar="PORT")
+        up_parser.add_argument(option, dest=port.name, type=_port, default=0, metavar="PORT")
     demo_parser = commands.add_parser("demo", help="play one story, and check it")
     for command in (up_parser, demo_parser):
         command.add_argument("--functions", choices=["process", "sam"], default="process", help="where functions run")
-    commands.add_parser("token", help="print a JWT that the API accepts").add_argument("user")
+    example = "%(prog)s USER, for example: %(prog)s ana"
+    token = commands.add_parser("token", help="print a JWT that the API accepts", usage=example)
+    token.add_argument("user", help="who calls: the JWT's sub", metavar="USER")
+    commands.add_parser("docker", help="see whether functions can run in containers here")
     commands.add_parser("sam-local", help="run every event and route in containers, and check what they did")
     add_options(
         commands.add_parser("schema", help="make the JSON Schema of ActivityAttributes in Swift, or check a change")
     )
     said = parser.parse_args(arguments)
-    sam = SamCli(said.sam, said.local / "sam", said.local / "logs")
+    # `make demo` must not disturb a `make up` whose addresses and certificates are in the folder.
+    local = said.local / said.command if said.command in ("demo", "sam-local") else said.local
+    sam = SamCli(said.sam, local / "sam", local / "logs")
     try:
-        return _run(said, sam)
-    except (Misconfigured, NoImage, SamFailed) as failure:
+        if said.command in ("token", "docker", "schema"):
+            return _run(said, local, sam)
+        with held(local, f"make {said.command}"):
+            return _run(said, local, sam)
+    except (InUse, Misconfigured, NoImage, PortTaken, SamFailed) as failure:
         print(failure, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped, and nothing of it is left running.", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read what is printed has gone, and Python would complain of it once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
-def _run(said: argparse.Namespace, sam: SamCli) -> int:
+def _port(said: str) -> int:
+    if not said.isdecimal() or int(said) > HIGHEST:
+        raise argparse.ArgumentTypeError(f"{said} is no port: 0 to {HIGHEST}, and 0 lets the system choose")
+    return int(said)
+
+
+def _run(said: argparse.Namespace, local: Path, sam: SamCli) -> int:
     in_containers = said.command == "sam-local" or getattr(said, "functions", None) == "sam"
     if in_containers:
+        sam.see_that_it_is_there()
         print(fetch(image_of(Template.load(BUILT, region=REGION))))
     match said.command:
         case "up":
             ports = Ports(**{port.name: getattr(said, port.name) for port in fields(Ports)})
-            up(ports, said.local, sam if in_containers else None)
+            up(ports, local, sam if in_containers else None)
         case "demo":
-            return demo(said.local, sam if in_containers else None)
+            return demo(local, sam if in_containers else None)
         case "sam-local":
-            return check(said.local, sam)
+            return check(local, sam)
         case "schema":
             return schema(said.sources, said.output, said.check)
+        case "docker":
+            see_docker()
         case "token":
-            print(Identity(said.local).token(said.user))
+            print(Identity(local).token(said.user))
     return 0
 
 
+def _stop_once(*_: object) -> None:
+    """Stop what is under way; a person who is impatient must not keep it from clearing up."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop_once)
     sys.exit(main(sys.argv[1:]))

@@ -5,14 +5,16 @@ import time
 from pathlib import Path
 
 from onebox.bridge import addresses
-from onebox.expect import Failed, expect
+from onebox.expect import Failed
 from onebox.lock_screen import CardState, Verdict
 from onebox.match import Match
 from onebox.phone import ATTRIBUTES_TYPE, Phone
+from onebox.progress import Progress
 from onebox.sam.cli import SamCli
 from onebox.stack import Stack
 from onebox.storyteller import Storyteller
-from onebox.timeline import Timeline
+from onebox.summary import lock_screens, what_happened, what_next
+from onebox.timeline import Timeline, console_on
 
 ORDER = "order-42"
 MATCH = "match-7"
@@ -62,7 +64,7 @@ class Story(Storyteller):
             to={"users": ["ana", "ben", "carl"]},
         )
         self._all_show([ana, ben], {"stage": "taken", "minutes": 40})
-        expect(all(one.rang for phone in (ana, ben) for one in phone.starts(ORDER)), "a start rings")
+        self._expect(all(one.rang for phone in (ana, ben) for one in phone.starts(ORDER)), "a start rings")
         # Their update tokens are on their way to the API.
         self._wait("the phones pass their tokens on", lambda: self._stack.phones.are_idle)
         self._update([ana, ben], {"stage": "baking", "minutes": 25})
@@ -74,18 +76,18 @@ class Story(Storyteller):
         self._tell.happens("Lockstep", "leaves the app a few seconds to start the card itself")
         self._all_show([carl], {"stage": "baking", "minutes": 25})
         self._wait("the late phone passes its token on", lambda: self._stack.phones.are_idle)
-        self._update([ana, ben, carl], {"stage": "on its way", "driver": "Dora", "minutes": 12})
+        self._update([ana, ben, carl], {"stage": "with Dora", "minutes": 12})
         return carl
 
     def _the_alert_rings(self, *phones: Phone) -> None:
         self._tell.title("3. An alert")
         alert = {"title": "Nearly there", "body": "7 minutes"}
-        self._update(phones, {"stage": "on its way", "driver": "Dora", "minutes": 7}, alert=alert)
+        self._update(phones, {"stage": "with Dora", "minutes": 7}, alert=alert)
         for phone in phones:
-            expect(phone.history[-1].rang, f"the alert rings on {phone.name}'s phone")
-        self._update(phones, {"stage": "on its way", "driver": "Dora", "minutes": 6})
+            self._expect(phone.history[-1].rang, f"the alert rings on {phone.name}'s phone")
+        self._update(phones, {"stage": "with Dora", "minutes": 6})
         for phone in phones:
-            expect(not phone.history[-1].rang, f"the update after it is silent on {phone.name}'s phone")
+            self._expect(not phone.history[-1].rang, f"the update after it is silent on {phone.name}'s phone")
 
     def _a_token_rotates(self, *phones: Phone) -> str:
         self._tell.title("4. iOS replaces a token midway")
@@ -94,7 +96,7 @@ class Story(Storyteller):
         phone.rotate(ORDER)
         self._tell.happens(phone.name, "has a new update token; the old one is dead")
         self._wait("the new token reaches the API", lambda: self._stack.phones.are_idle)
-        self._update(phones, {"stage": "on its way", "driver": "Dora", "minutes": 4})
+        self._update(phones, {"stage": "with Dora", "minutes": 4})
         return old
 
     def _a_token_is_dead(self, ana: Phone, ben: Phone, carl: Phone) -> str:
@@ -131,22 +133,22 @@ class Story(Storyteller):
         self._all_show(phones, final)
         for phone in phones:
             card = phone.card(ORDER)
-            expect(card is not None and card.state(time.time()) is CardState.ENDED, f"{phone.name}'s card ended")
-            expect(
+            self._expect(card is not None and card.state(time.time()) is CardState.ENDED, f"{phone.name}'s card ended")
+            self._expect(
                 card is not None and card.state(dismissal_s) is CardState.DISMISSED,
                 f"{phone.name}'s card leaves the lock screen when the producer said",
             )
 
     def _check_pushes(self, *phones: Phone, old: str, dead: str) -> None:
-        expect(self._statuses(dead)[-2:] == [200, 410], "nothing is pushed to the dead token any more")
-        expect(set(self._statuses(old)) == {200}, "nothing is pushed to the replaced token any more")
+        self._expect(self._statuses(dead)[-2:] == [200, 410], "nothing is pushed to the dead token any more")
+        self._expect(set(self._statuses(old)) == {200}, "nothing is pushed to the replaced token any more")
         for phone in phones:
-            expect(len(phone.starts(ORDER)) == 1, f"{phone.name}'s phone has one card, no double")
-            expect(not phone.refusals, f"the API takes all that {phone.name}'s phone says: {phone.refusals}")
+            self._expect(len(phone.starts(ORDER)) == 1, f"{phone.name}'s phone has one card, no double")
+            self._expect(not phone.refusals, f"the API takes all that {phone.name}'s phone says: {phone.refusals}")
             odd = [one for one in phone.history if one.verdict is not Verdict.APPLIED]
-            expect(not odd, f"{phone.name}'s phone applies every push: {odd}")
+            self._expect(not odd, f"{phone.name}'s phone applies every push: {odd}")
         for queue in ("PublishDeadLetterQueue", "DeliveryDeadLetterQueue", "SliceDeadLetterQueue"):
-            expect(not self._stack.queues.count(queue), f"{queue} is empty")
+            self._expect(not self._stack.queues.count(queue), f"{queue} is empty")
 
     # --- what happens in them
 
@@ -164,21 +166,29 @@ class Story(Storyteller):
 
 
 def demo(local: Path, sam: SamCli | None = None) -> int:
-    """Play the story, the functions in this process or in containers; returns 0 if it went as it should."""
+    """Play both stories, the functions in this process or in containers; returns 0 if they went as they should."""
     logs = local / "logs"
     within_s = _WITHIN_S if sam is None else _WITHIN_CONTAINERS_S
+    began_s = time.monotonic()
+    progress = Progress(sys.stdout)
+    progress.says("Starting AWS (moto), Apple (an APNs simulator), the API and the functions")
     with Stack(local, log_folder=logs, sam=sam, also_on=addresses() if sam else (), schemas=_SCHEMAS) as stack:
-        timeline = Timeline(sys.stdout, stack.phones)
-        began_s = time.monotonic()
+        where = "in this process" if sam is None else "in containers of Lambda's runtime"
+        progress.done(f"They run on this machine, the functions {where}, after {time.monotonic() - began_s:.1f} s.")
+        console = console_on(sys.stdout)
+        timeline = Timeline(console, stack.phones)
         stories = [Story(stack, timeline, ORDER, within_s), Match(stack, timeline, MATCH, within_s)]
-        story = stories[0]
         try:
             for story in stories:
                 story.play()
         except Failed as failure:
             timeline.catch_up()
-            timeline.screens(story.activity)
-            timeline.verdict(f"FAILED: {failure}\nWhat the functions logged is in {logs}.", good=False)
+            lock_screens(console, stack.phones.all())
+            console.print(f"\nFAILED: {failure}", style="red", soft_wrap=True)
+            console.print(f"What the functions logged is in {logs}.", soft_wrap=True)
             return 1
-        timeline.verdict(f"All of it holds, after {time.monotonic() - began_s:.1f} s.", good=True)
+        lock_screens(console, stack.phones.all())
+        what_happened(console, stack, stories)
+        what_next(console, page=stack.endpoints()["page"] is not None)
+        console.print(f"\nAll of it holds, after {time.monotonic() - began_s:.1f} s.", style="green")
         return 0

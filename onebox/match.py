@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lockstep.apns import Environment
-from onebox.expect import expect
 from onebox.phone import Phone
 from onebox.storyteller import Storyteller
 
@@ -49,7 +48,7 @@ class Match(Storyteller):
         self._wait("the phones pass on what they have", lambda: self._stack.phones.are_idle)
         on = {environment: self._stack.apns.channels.every(environment) for environment in Environment}
         for environment, channels in on.items():
-            expect(len(channels) == 1, f"one channel was made in {environment}: {channels}")
+            self._expect(len(channels) == 1, f"one channel was made in {environment}: {channels}")
         self._tell.happens("Lockstep", "made a channel in each environment; the phone with iOS 17 got a token")
         self._are_on_their_channels(fans)
         return fans
@@ -61,7 +60,7 @@ class Match(Storyteller):
         for phone in fans:
             card = phone.card(self.activity)
             on = card is not None and card.channel is not None
-            expect(on == phone.hardware.runs(18), f"{phone.name}'s card is where its iOS lets it be")
+            self._expect(on == phone.hardware.runs(18), f"{phone.name}'s card is where its iOS lets it be")
 
     def _a_goal(self, fans: Sequence[Phone]) -> None:
         self._tell.title("9. A goal: one push for all who are on a channel, one for each who is not")
@@ -71,10 +70,10 @@ class Match(Storyteller):
         # What is said again a few seconds after the start has no alert.
         sent = [push for push in self._stack.apns.pushes[before:] if _rings(push.payload, state)]
         broadcasts = [push for push in sent if push.channel is not None]
-        expect(len(broadcasts) == len(Environment), f"one broadcast in each environment: {len(broadcasts)}")
-        expect(len(sent) - len(broadcasts) == 1, "one push by token")
+        self._expect(len(broadcasts) == len(Environment), f"one broadcast in each environment: {len(broadcasts)}")
+        self._expect(len(sent) - len(broadcasts) == 1, "one push by token")
         rang = [sum(one.rang and one.content_state == state for one in phone.history) for phone in fans]
-        expect(rang == [1] * len(fans), f"the goal rings once on every phone: {rang}")
+        self._expect(rang == [1] * len(fans), f"the goal rings once on every phone: {rang}")
         self._tell.happens("Lockstep", f"{len(broadcasts)} broadcasts and a push, for {len(fans)} phones")
 
     def _somebody_was_away(self, fans: Sequence[Phone]) -> None:
@@ -84,21 +83,21 @@ class Match(Storyteller):
         self._tell.happens(away.name, "goes into a tunnel")
         self._update(fans[1:], {"score": "1–1"})
         away.go_online()
-        expect(away.shows(self.activity) == {"score": "1–0"}, f"{away.name}'s phone has missed it")
-        self._stack.invoke("SweepFunction", {"source": "aws.events"})
+        self._expect(away.shows(self.activity) == {"score": "1–0"}, f"{away.name}'s phone has missed it")
         self._tell.happens("Lockstep", "sweeps, as it does every few minutes, and says it again")
+        self._stack.invoke("SweepFunction", {"source": "aws.events"})
         self._all_show(fans, {"score": "1–1"})
-        expect(not away.history[-1].rang, "it makes no sound")
+        self._expect(not away.history[-1].rang, "it makes no sound")
 
     def _the_end(self, fans: Sequence[Phone]) -> None:
         self._tell.title("11. The final whistle")
         self._publish({"event": "end", "content-state": {"score": "2–1"}})
         self._all_show(fans, {"score": "2–1"})
         for phone in fans:
-            expect(len(phone.starts(self.activity)) == 1, f"{phone.name}'s phone has one card, no double")
-            expect(not phone.refusals, f"the API takes all that {phone.name}'s phone says: {phone.refusals}")
+            self._expect(len(phone.starts(self.activity)) == 1, f"{phone.name}'s phone has one card, no double")
+            self._expect(not phone.refusals, f"the API takes all that {phone.name}'s phone says: {phone.refusals}")
         for queue in ("PublishDeadLetterQueue", "DeliveryDeadLetterQueue", "SliceDeadLetterQueue"):
-            expect(not self._stack.queues.count(queue), f"{queue} is empty")
+            self._expect(not self._stack.queues.count(queue), f"{queue} is empty")
 
 
 def _rings(payload: Any, state: Mapping[str, Any]) -> bool:

@@ -1,6 +1,24 @@
 """Where each part of the stack listens."""
 
-from dataclasses import dataclass
+import errno
+import re
+import shutil
+import socket
+import subprocess
+from dataclasses import dataclass, fields
+
+HIGHEST = 65535
+
+# Who listens on a port, and how a program says so; the first that is there and knows is believed.
+_WHO = (
+    (("lsof", "-nP", "-iTCP:{}", "-sTCP:LISTEN", "-Fpc"), re.compile(r"p(?P<process>\d+)\nc(?P<name>.+)")),
+    (("ss", "-Hltnp", "sport = :{}"), re.compile(r'"(?P<name>[^"]+)",pid=(?P<process>\d+)')),
+)
+_ANSWER_S = 5
+
+
+class PortTaken(Exception):
+    """A part can't listen where it was told to; the text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +31,45 @@ class Ports:
     apns_sandbox: int = 0
     control: int = 0
     page: int = 0
+
+    def see_that_they_are_free(self) -> None:
+        """
+        Try each that was chosen.
+
+        Raises:
+            PortTaken: Somebody else listens there, or may not be disturbed.
+        """
+        given: dict[int, str] = {}
+        for part in fields(self):
+            port: int = getattr(self, part.name)
+            option = f"--{part.name.replace('_', '-')}-port"
+            if port in given:
+                raise PortTaken(f"{option} and {given[port]} are both {port}: each part needs a port of its own.")
+            if port:
+                given[port] = option
+                _try(port, option)
+
+
+def _try(port: int, option: str) -> None:
+    with socket.socket() as probe:
+        # As the servers do: what a former one left behind for a minute is in nobody's way.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+            probe.listen()
+        except OSError as error:
+            why = f"is taken{_by(port)}" if error.errno == errno.EADDRINUSE else f"can't be had: {error.strerror}"
+            raise PortTaken(
+                f'Port {port} {why}.\nName another, or 0 for any that is free: make up ARGS="{option} 0"'
+            ) from error
+
+
+def _by(port: int) -> str:
+    for command, answer in _WHO:
+        if shutil.which(command[0]):
+            ran = subprocess.run(
+                [word.format(port) for word in command], capture_output=True, text=True, timeout=_ANSWER_S
+            )
+            if found := answer.search(ran.stdout):
+                return f" by {found['name']}, process {found['process']}"
+    return f" (lsof -nP -iTCP:{port} -sTCP:LISTEN says by whom)"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from onebox.expect import wait
+from onebox.expect import expect, wait
 from onebox.phone import Phone
 from onebox.stack import Stack
 from onebox.timeline import Timeline
@@ -15,13 +15,28 @@ class Storyteller:
 
     Args:
         within_s: How long anything may take.
+
+    Attributes:
+        published: How many states it has published.
+        checks: How much of what it expects has held so far.
     """
+
+    # What the checks of all stories are about.
+    CHECKED = (
+        "what each phone shows after each publish",
+        "what rings and what is silent",
+        "one card a phone",
+        "no push to a dead token",
+        "nothing in a dead-letter queue",
+    )
 
     def __init__(self, stack: Stack, timeline: Timeline, activity: str, within_s: float) -> None:
         self.activity = activity
         self._stack = stack
         self._tell = timeline
         self._within_s = within_s
+        self.published = 0
+        self.checks = 0
 
     def play(self) -> None:
         """
@@ -40,6 +55,7 @@ class Storyteller:
 
     def _publish(self, aps: Mapping[str, Any], **beside: Any) -> None:
         self._tell.publish(aps)
+        self.published += 1
         self._stack.publish({"activity": self.activity, "aps": dict(aps), **beside})
 
     def _update(self, phones: Sequence[Phone], state: Mapping[str, Any], **beside: Any) -> None:
@@ -55,3 +71,8 @@ class Storyteller:
 
     def _wait(self, what: str, condition: Callable[[], bool]) -> None:
         wait(what, condition, within_s=self._within_s)
+        self.checks += 1
+
+    def _expect(self, holds: bool, what: str) -> None:
+        expect(holds, what)
+        self.checks += 1

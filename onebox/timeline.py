@@ -6,78 +6,97 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from rich.console import Console
+from rich.text import Text
+
 from onebox.lock_screen import Verdict
 from onebox.phones import Phones
+from onebox.progress import is_watched
 from onebox.sighting import Sighting
 
-_BOLD, _DIM, _GREEN, _RED, _YELLOW = "1", "2", "32", "31", "33"
 _GOOD = (Verdict.APPLIED, Verdict.STORED)
+
+# As many names of phones fit before what happened to them; a line is 80 columns at most.
+_NAMES = 13
+
+
+def console_on(out: TextIO) -> Console:
+    """Return what prints there: in colour where a person watches who didn't forbid it (no-color.org), else plain."""
+    watched = is_watched(out)
+    coloured = watched and not os.environ.get("NO_COLOR")
+    return Console(
+        file=out,
+        force_terminal=watched,
+        color_system="standard" if coloured else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
 
 
 class Timeline:
     """Times are seconds since it began."""
 
-    def __init__(self, out: TextIO, phones: Phones) -> None:
-        self._out = out
+    def __init__(self, console: Console, phones: Phones) -> None:
+        self._console = console
         self._phones = phones
-        self._colour = out.isatty() and "NO_COLOR" not in os.environ
         self._began_ms = time.time() * 1000
         self._told: dict[str, int] = {}
 
     def title(self, text: str) -> None:
         """Begin a chapter."""
-        self._print("")
-        self._print(self._in(_BOLD, text))
+        self._console.print(f"\n{text}", style="bold", soft_wrap=True)
 
     def publish(self, aps: Mapping[str, Any]) -> None:
         """Tell what was just published."""
-        said = [f"publish {aps['event']:<6}", _short(aps.get("content-state"))]
+        said = Text.assemble((f"{aps['event']:<7}", "cyan"), in_words(aps.get("content-state")))
         if alert := aps.get("alert"):
-            said.append(f"“{alert['title']}”")
-        self._line(time.time() * 1000, "service", " ".join(part for part in said if part))
+            said.append(f"  “{alert['title']}”")
+        self._line(time.time() * 1000, "service", said)
 
     def happens(self, who: str, what: str) -> None:
         """Tell what somebody does."""
-        self._line(time.time() * 1000, who, what)
+        self._line(time.time() * 1000, who, Text(what))
 
     def catch_up(self) -> None:
-        """Tell what the lock screens went through since the last time."""
-        news: list[tuple[str, Sighting]] = []
+        """Tell what the lock screens went through since the last time: once for all phones that went through the same."""
+        news: dict[str, list[tuple[int, str]]] = {}
+        words: dict[str, Text] = {}
         for phone in self._phones.all():
             history = phone.history
-            news += [(phone.name, one) for one in history[self._told.get(phone.name, 0) :]]
+            for one in history[self._told.get(phone.name, 0) :]:
+                if one.by == "person":
+                    continue  # the story tells what people do
+                text = _told(one)
+                words[text.markup] = text
+                news.setdefault(text.markup, []).append((one.at_ms, phone.name))
             self._told[phone.name] = len(history)
-        for name, one in sorted(news, key=lambda pair: pair[1].at_ms):
-            self._line(one.at_ms, name, f"  {one.event:<6} {self._outcome(one)}")
+        for said, seen in sorted(news.items(), key=lambda pair: max(pair[1])):
+            self._line(max(at_ms for at_ms, _ in seen), _named([name for _, name in seen]), words[said])
 
-    def _outcome(self, one: Sighting) -> str:
-        if one.by != "push":
-            return f"by the {one.by}"
-        verdict = self._in(_GREEN if one.verdict in _GOOD else _RED, one.verdict)
-        rings = self._in(_YELLOW, "  rings") if one.rang else ""
-        return f"{verdict}  {_short(one.content_state)}{rings}"
-
-    def screens(self, activity: str) -> None:
-        """Tell what each lock screen shows now."""
-        for phone in self._phones.all():
-            card = phone.card(activity)
-            shown = "nothing" if card is None else f"{_short(card.content_state)}  {card.state(time.time())}"
-            self._print(self._in(_DIM, f"{'':9} {phone.name:>8} │ shows {shown}"))
-
-    def verdict(self, text: str, *, good: bool) -> None:
-        """Say how it ended."""
-        self._print("")
-        self._print(self._in(_GREEN if good else _RED, text))
-
-    def _line(self, at_ms: float, who: str, what: str) -> None:
-        self._print(f"{max(0.0, (at_ms - self._began_ms) / 1000):7.2f} s {who:>8} │ {what}")
-
-    def _print(self, text: str) -> None:
-        print(text, file=self._out, flush=True)
-
-    def _in(self, colour: str, text: str) -> str:
-        return f"\033[{colour}m{text}\033[0m" if self._colour else text
+    def _line(self, at_ms: float, who: str, what: Text) -> None:
+        at_s = max(0.0, (at_ms - self._began_ms) / 1000)
+        begins = Text.assemble((f"{at_s:6.2f} s", "dim"), f" {who:>{_NAMES}} ", ("│ ", "dim"))
+        self._console.print(begins + what, soft_wrap=True)
 
 
-def _short(state: Any) -> str:
-    return "" if state is None else json.dumps(state, ensure_ascii=False).replace('"', "")
+def in_words(state: Any) -> str:
+    """Say what a content state holds, without JSON's quotes and braces."""
+    return "" if state is None else json.dumps(state, ensure_ascii=False).translate(str.maketrans("", "", '"{}'))
+
+
+def _told(one: Sighting) -> Text:
+    if one.by != "push":
+        return Text(f"{one.event} by the {one.by}")
+    good = one.verdict in _GOOD
+    said = Text.assemble((f"{one.event:<7}", "green" if good else "red"), in_words(one.content_state))
+    if one.verdict is not Verdict.APPLIED:
+        said.append(f"  {one.verdict}", "green" if good else "red")
+    if one.rang:
+        said.append("  rings", "yellow")
+    return said
+
+
+def _named(names: list[str]) -> str:
+    everyone = " ".join(names)
+    return everyone if len(everyone) <= _NAMES else f"{len(names)} phones"

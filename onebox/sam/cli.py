@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -44,6 +45,20 @@ class SamCli:
     command: Path
     environments: Path
     logs: Path
+
+    def see_that_it_is_there(self) -> None:
+        """
+        Look for it, and for what it runs.
+
+        Raises:
+            SamFailed: One of them isn't there; the text says what to do.
+        """
+        if shutil.which(self.command) is None:
+            raise SamFailed(
+                f"No SAM CLI at {self.command}: `make demo FUNCTIONS=sam` and `make sam-local` bring their own."
+            )
+        if not BUILT.exists():
+            raise SamFailed("Nothing is built that it could run: make build")
 
     def invoke(self, function: str, event: Path, variables: Mapping[str, Mapping[str, str | None]]) -> Any:
         """
