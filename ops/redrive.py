@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lockstep.envelope import PUBLISHED_AT
 from lockstep.errors import LockstepError
+from ops.account import told
 from ops.stack import output
 
 if TYPE_CHECKING:
@@ -71,13 +72,20 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make redrive", description="Send a stack's dead letters through once more.")
     parser.add_argument("--stack", required=True, help="the stack's name")
     given = parser.parse_args(arguments)
+    if not given.stack:
+        print("make redrive: STACK missing. For example: make redrive STACK=lockstep", file=sys.stderr)
+        return 2
     try:
-        sqs, stacks = boto3.client("sqs"), boto3.client("cloudformation")
+        session = boto3.Session()
+        sqs, stacks = session.client("sqs"), session.client("cloudformation")
         for source, destination in QUEUES.items():
             moved = redrive(sqs, output(stacks, given.stack, source), output(stacks, given.stack, destination))
             print(f"{moved} messages of {source.removesuffix('Url')} sent to {destination.removesuffix('Url')}")
-    except (LockstepError, BotoCoreError, ClientError) as error:
+    except LockstepError as error:
         print(f"make redrive: {error}", file=sys.stderr)
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        print(f"make redrive: {told(error)}", file=sys.stderr)
         return 1
     return 0
 

@@ -16,13 +16,21 @@ def output(client: "CloudFormationClient", stack: str, name: str) -> str:
 
     Raises:
         InvalidInput: There is no such stack, or it has no such output.
+        ClientError: AWS doesn't say.
     """
     try:
         [found] = client.describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
-        raise InvalidInput("STACK", f"is not one of this account and region: {stack}") from error
+        # What it is also called of names that no stack can have.
+        if error.response.get("Error", {}).get("Code") != "ValidationError":
+            raise
+        raise InvalidInput(
+            "STACK",
+            f"{stack} is not in this account and {client.meta.region_name}. Elsewhere: AWS_DEFAULT_REGION=…, AWS_PROFILE=…\n"
+            "Those there are: aws cloudformation describe-stacks --query Stacks[].StackName",
+        ) from error
     values = {one.get("OutputKey"): one.get("OutputValue") for one in found.get("Outputs", [])}
     value = values.get(name)
     if not value:
-        raise InvalidInput("STACK", f"has no output {name}; is {stack} a Lockstep?")
+        raise InvalidInput("STACK", f"{stack} has no output {name}. Is it a Lockstep, and of this version?")
     return value

@@ -70,13 +70,13 @@ def test_a_key_is_put_where_push_reads_it_and_never_printed(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"key_id": "KEYID1234"}, "key_id"),
-        ({"team_id": "teamid1234"}, "team_id"),
+        ({"key_id": "KEYID1234"}, "KEY_ID"),
+        ({"team_id": "teamid1234"}, "TEAM_ID"),
         ({"stack": "no-such-stack"}, "STACK"),
         ({"file": "rsa"}, "P-256"),
         ({"file": "p384"}, "P-256"),
         ({"file": "text"}, "private key"),
-        ({"file": "none"}, "P8"),
+        ({"file": "none"}, "there is no file"),
     ],
     ids=str,
 )
@@ -106,6 +106,14 @@ def test_what_is_no_key_is_refused_and_nothing_is_put(
     assert "BEGIN" not in printed
     with pytest.raises(stack.aws.secrets.exceptions.ResourceNotFoundException):
         stack.aws.secrets.get_secret_value(SecretId=secret)
+
+
+def test_what_is_missing_is_named_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    assert key.main(["--p8", "", "--key-id", "", "--team-id", "", "--stack", "lockstep"]) == 2
+    assert "P8, TEAM_ID missing. For example: make key P8=AuthKey_KEYID12345.p8" in capsys.readouterr().err
+
+    assert redrive.main(["--stack", ""]) == 2
+    assert "make redrive STACK=lockstep" in capsys.readouterr().err
 
 
 def test_a_redriven_state_that_was_superseded_meanwhile_stays_superseded(
@@ -165,4 +173,4 @@ def test_a_message_that_was_never_delivered_is_delivered_by_its_redrive(stack: S
 
 def test_an_unknown_stack_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert redrive.main(["--stack", "no-such-stack"]) == 1
-    assert "no-such-stack" in capsys.readouterr().err
+    assert "no-such-stack is not in this account and us-east-1" in capsys.readouterr().err
