@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
@@ -75,7 +76,7 @@ def up(ports: Ports, local: Path, sam: SamCli | None) -> None:
                 if url is not None:
                     print(f"{name:25} {url}")
             print(f"{'logs':25} {local / 'logs'}")
-            print(f"\nTo try: an iPhone for ana, an order on it, and what it shows\n{_to_try(endpoints)}\n")
+            print(f"\nTo try: an iPhone for ana, an order on it, and what it shows\n{'\n'.join(to_try(endpoints))}\n")
             print("Ctrl-C stops it.", flush=True)
             # The system may hand the signal to any thread, and only this one runs Python's handler: it must wake up to do so.
             while not stop.wait(_LOOK_S):
@@ -84,8 +85,8 @@ def up(ports: Ports, local: Path, sam: SamCli | None) -> None:
             _remove(files)
 
 
-def _to_try(endpoints: Mapping[str, str | None]) -> str:
-    """Return commands that make a phone and publish to it, for a shell."""
+def to_try(endpoints: Mapping[str, str | None]) -> list[str]:
+    """Return commands for a shell that make a phone, publish to it and look at it."""
     message = {
         "activity": "order-42",
         "to": {"users": ["ana"]},
@@ -100,13 +101,11 @@ def _to_try(endpoints: Mapping[str, str | None]) -> str:
     phones = shlex.quote(f"{endpoints['control']}/phones")
     account = "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local"
     where = f"--region {REGION} --endpoint-url {endpoints['aws']} --queue-url {endpoints['publish_queue_url']}"
-    return "\n".join(
-        (
-            f"""  curl -d '{{"user": "ana"}}' {phones}""",
-            f"  {account} aws sqs send-message {where} --message-body {shlex.quote(json.dumps(message))}",
-            f"  curl {phones}",
-        )
-    )
+    return [
+        f"""  curl -d '{{"user": "ana"}}' {phones}""",
+        f"  {account} aws sqs send-message {where} --message-body {shlex.quote(json.dumps(message))}",
+        f"  curl {phones}",
+    ]
 
 
 def _write(path: Path, content: Mapping[str, object]) -> None:
@@ -147,10 +146,11 @@ def main(arguments: list[str]) -> int:
     local = said.local / said.command if said.command in ("demo", "sam-local") else said.local
     sam = SamCli(said.sam, local / "sam", local / "logs")
     try:
-        if said.command in ("token", "docker", "schema"):
-            return _run(said, local, sam)
-        with held(local, f"make {said.command}"):
-            return _run(said, local, sam)
+        unheld = said.command in ("token", "docker", "schema")
+        with nullcontext() if unheld else held(local, f"make {said.command}"):
+            status = _run(said, local, sam)
+        sys.stdout.flush()
+        return status
     except (InUse, Misconfigured, NoImage, PortTaken, SamFailed) as failure:
         print(failure, file=sys.stderr)
         return 1

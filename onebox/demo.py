@@ -2,7 +2,10 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+from rich.console import Console
 
 from onebox.bridge import addresses
 from onebox.expect import Failed
@@ -173,22 +176,29 @@ def demo(local: Path, sam: SamCli | None = None) -> int:
     progress = Progress(sys.stdout)
     progress.says("Starting AWS (moto), Apple (an APNs simulator), the API and the functions")
     with Stack(local, log_folder=logs, sam=sam, also_on=addresses() if sam else (), schemas=_SCHEMAS) as stack:
-        where = "in this process" if sam is None else "in containers of Lambda's runtime"
-        progress.done(f"They run on this machine, the functions {where}, after {time.monotonic() - began_s:.1f} s.")
+        where = "on this machine" if sam is None else "on this machine, the functions in Lambda's runtime"
+        progress.done(f"All of it runs {where}, after {time.monotonic() - began_s:.1f} s.")
         console = console_on(sys.stdout)
         timeline = Timeline(console, stack.phones)
         stories = [Story(stack, timeline, ORDER, within_s), Match(stack, timeline, MATCH, within_s)]
-        try:
-            for story in stories:
-                story.play()
-        except Failed as failure:
-            timeline.catch_up()
-            lock_screens(console, stack.phones.all())
-            console.print(f"\nFAILED: {failure}", style="red", soft_wrap=True)
+        if not tell(stories, stack, timeline, console):
             console.print(f"What the functions logged is in {logs}.", soft_wrap=True)
             return 1
-        lock_screens(console, stack.phones.all())
-        what_happened(console, stack, stories)
         what_next(console, page=stack.endpoints()["page"] is not None)
         console.print(f"\nAll of it holds, after {time.monotonic() - began_s:.1f} s.", style="green")
         return 0
+
+
+def tell(stories: Sequence[Storyteller], stack: Stack, timeline: Timeline, console: Console) -> bool:
+    """Play stories one after the other, and sum them up; returns whether they went as they should."""
+    try:
+        for story in stories:
+            story.play()
+    except Failed as failure:
+        timeline.catch_up()
+        lock_screens(console, stack.phones.all())
+        console.print(f"\nFAILED: {failure}", style="red", soft_wrap=True)
+        return False
+    lock_screens(console, stack.phones.all())
+    what_happened(console, stack, stories)
+    return True

@@ -29,7 +29,7 @@ class Match(Storyteller):
     # --- chapters
 
     def _the_match_begins(self) -> list[Phone]:
-        self._tell.title("8. A match: everyone who follows the team gets a card, whichever iPhone they have")
+        self._tell.title("8. A match: all who follow the team get a card, whichever their iPhone")
         fans = [
             self._is_a_fan("dana"),
             self._is_a_fan("emil", os_version="26.1"),
@@ -49,7 +49,7 @@ class Match(Storyteller):
         on = {environment: self._stack.apns.channels.every(environment) for environment in Environment}
         for environment, channels in on.items():
             self._expect(len(channels) == 1, f"one channel was made in {environment}: {channels}")
-        self._tell.happens("Lockstep", "made a channel in each environment; the phone with iOS 17 got a token")
+        self._tell.happens("Lockstep", "made a channel an environment; iOS 17 gets a token")
         self._are_on_their_channels(fans)
         return fans
 

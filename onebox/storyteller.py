@@ -49,7 +49,7 @@ class Storyteller:
 
     def _registers(self, name: str, **settings: Any) -> Phone:
         phone = self._stack.phones.of(name, **settings)
-        self._tell.happens(name, "opens the app, which reports the phone and its start token")
+        self._tell.happens(name, "opens the app: it reports the phone and a start token")
         self._wait(f"{name}'s phone registers", lambda: self._stack.phones.are_idle)
         return phone
 

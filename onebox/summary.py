@@ -69,8 +69,10 @@ def _screen(phone: Phone) -> Panel:
     for card in latest.values() if phone.installed else ():
         lines += _card(card)
     if not phone.installed:
-        lines.append(Text("has no app any more"))
-    return Panel(Group(*lines), title=phone.name, title_align="left", box=ROUNDED, width=_SCREEN_WIDTH, padding=(0, 1))
+        lines.append(Text("no app any more"))
+    return Panel(
+        Group(*lines), title=phone.name, title_align="left", box=ROUNDED, width=_SCREEN_WIDTH, padding=(0, 0, 0, 1)
+    )
 
 
 def _card(card: Card) -> Iterator[Text]:
@@ -98,7 +100,7 @@ def _rang(seen: Sequence[Sighting]) -> int:
 
 
 def _listed[Name: str](counts: Counter[Name]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.most_common())
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.most_common())
 
 
 def _grid(style: str = "") -> Table:

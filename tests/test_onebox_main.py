@@ -1,10 +1,14 @@
 """`python -m onebox`, from a shell."""
 
 import json
+import os
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -13,8 +17,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from onebox import ROOT
-from onebox.__main__ import main
+from onebox.__main__ import main, to_try
+from onebox.control import Control
+from onebox.folder import InUse, held
 from onebox.identity import AUDIENCE, ISSUER, Identity, JwtCheck
+from onebox.ports import Ports, PortTaken
+from onebox.stack import Stack, running
 
 
 def onebox(*arguments: str, local: Path) -> list[str]:
@@ -78,7 +86,140 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> dict[str, str]:
     raise TimeoutError("it does not say where it is")
 
 
-@pytest.mark.parametrize("arguments", [[], ["down"], ["token"], ["up", "--api-port", "x"]])
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """Listen on a port, and return it."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port: int = listener.getsockname()[1]
+        yield port
+
+
+def test_a_port_that_is_taken_is_said_with_who_has_it_and_how_to_choose_another(
+    taken: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--local", str(tmp_path), "up", "--control-port", str(taken)]) == 1
+
+    said = capsys.readouterr().err
+    assert f"Port {taken} is taken" in said
+    assert f"process {os.getpid()}" in said or "lsof" in said
+    assert 'make up ARGS="--control-port 0"' in said
+
+
+def test_who_has_a_port_is_left_to_the_person_where_nothing_can_tell(
+    taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    with pytest.raises(PortTaken, match=f"lsof -nP -iTCP:{taken}"):
+        Ports(api=taken).see_that_they_are_free()
+
+
+def test_ports_that_are_free_are_left_free(taken: int) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+    assert free != taken
+
+    for _ in range(2):
+        Ports(api=free, aws=0, control=0).see_that_they_are_free()
+    with pytest.raises(PortTaken, match="--aws-port and --api-port are both"):
+        Ports(api=free, aws=free).see_that_they_are_free()
+
+
+def test_a_second_stack_does_not_disturb_the_first_ones_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with held(tmp_path, "make up"):
+        assert main(["--local", str(tmp_path), "up"]) == 1
+
+    assert f"is in use by `make up`, process {os.getpid()}" in capsys.readouterr().err
+    with held(tmp_path, "make up"):
+        pass  # it was let go
+
+
+def test_a_folder_is_let_go_by_a_process_that_is_killed(tmp_path: Path) -> None:
+    hold = (
+        "import sys, time, pathlib, onebox.folder\n"
+        "with onebox.folder.held(pathlib.Path(sys.argv[1]), 'up'): print(flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", hold, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(InUse, match=f"`up`, process {process.pid}"), held(tmp_path, "make up"):
+            pass
+        process.kill()
+
+    with held(tmp_path, "make up"):
+        pass
+
+
+def test_ctrl_c_ends_the_demo_in_order(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        onebox("demo", local=tmp_path), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    # It is about to start.
+    process.stdout.readline()
+    # As often as an impatient person presses it.
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert said.strip() == "Stopped, and nothing of it is left running."
+
+
+def test_where_nobody_reads_what_is_printed_there_is_no_complaint(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    ran = subprocess.run(onebox("token", "ana", local=tmp_path), cwd=ROOT, stdout=writer, stderr=subprocess.PIPE)
+
+    os.close(writer)
+    assert ran.returncode == 1
+    assert ran.stderr == b""
+
+
+def test_a_python_that_lacks_what_onebox_needs_is_told_which_does_not() -> None:
+    bare = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys, runpy; sys.path.append({str(ROOT)!r}); {_AS_MAIN}"],
+        capture_output=True,
+        text=True,
+    )
+
+    assert bare.returncode == 1
+    assert ".venv/bin/python -m onebox" in bare.stderr
+    assert "Traceback" not in bare.stderr
+
+
+_AS_MAIN = "runpy.run_module('onebox', run_name='__main__', alter_sys=True)"
+
+
+def test_what_up_says_to_try_works_as_it_is_printed(stack: Stack) -> None:
+    """Run here by boto3 and http.client, with what the AWS CLI and curl would send."""
+    control = Control(stack.phones, stack.apns)
+    with running(control):
+        phone, publish, look = (shlex.split(line) for line in to_try({**stack.endpoints(), "control": control.url}))
+        assert phone[:2] == ["curl", "-d"]
+        ask("POST", phone[3], json.loads(phone[2]))
+        stack.drain()
+        assert publish[2:5] == ["aws", "sqs", "send-message"]
+        options = dict(zip(publish[5::2], publish[6::2], strict=True))
+        assert options["--endpoint-url"] == stack.aws.url
+        stack.aws.sqs.send_message(QueueUrl=options["--queue-url"], MessageBody=options["--message-body"])
+        stack.drain()
+
+        [shown] = ask("GET", look[1], None)
+
+    assert [card["state"] for card in shown["cards"]] == [{"stage": "taken", "minutes": 40}]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["down"], ["token"], ["up", "--api-port", "x"], ["up", "--api-port", "-1"], ["up", "--api-port", "65536"]],
+)
 def test_a_command_that_there_is_not_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refused:
         main(arguments)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from onebox import ROOT
+from onebox.__main__ import main
 from onebox.aws import REGION
 from onebox.function_log import FunctionLog
 from onebox.http_event import Request, Response
@@ -22,7 +23,7 @@ from onebox.lambda_runtime import FunctionError
 from onebox.sam.check import EVENTS
 from onebox.sam.cli import SamCli, SamFailed
 from onebox.sam.functions import SamApi, SamFunction
-from onebox.sam.image import NoImage, fetch, image_of
+from onebox.sam.image import NoImage, fetch, image_of, see_docker
 from onebox.template import Route, Template
 
 IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
@@ -63,7 +64,7 @@ def test_an_image_that_is_here_will_do(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize(
     ("failing", "advice"),
-    [(("pull", "image"), r"no route.*docker pull"), (("info",), r"start it"), (("pull", "image", "info"), r"start it")],
+    [(("pull", "image"), r"no route.*docker pull"), (("info",), r"Start it"), (("pull", "image", "info"), r"Start it")],
 )
 def test_without_an_image_it_is_said_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: tuple[str, ...], advice: str
@@ -77,8 +78,35 @@ def test_without_an_image_it_is_said_what_to_do(
 def test_without_docker_it_is_said_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(NoImage, match="Install Docker"):
+    with pytest.raises(NoImage, match=r"Docker is missing.*Install it"):
         fetch(IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("says", "advice"),
+    [
+        ("permission denied while trying to connect to the Docker daemon socket", "usermod -aG docker"),
+        ("Cannot connect to the Docker daemon at unix:///x. Is it running?\nerrors pretty printing info", "unix:///x"),
+        ("some other trouble", "some other trouble"),
+    ],
+)
+def test_a_docker_that_does_not_work_is_told_by_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, advice: str
+) -> None:
+    executable(tmp_path / "docker", f"#!/bin/sh\nprintf '%s\\n' '{says}' >&2\nexit 1\n")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    with pytest.raises(NoImage, match=re.escape(advice)):
+        see_docker()
+
+
+def test_without_a_sam_cli_it_is_said_which_targets_bring_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--local", str(tmp_path), "--sam", str(tmp_path / "sam"), "demo", "--functions", "sam"]
+
+    assert main(arguments) == 1
+    assert "bring their own" in capsys.readouterr().err
 
 
 # --- the SAM CLI
