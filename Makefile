@@ -85,9 +85,10 @@ build: $(DEV) $(SAM) ##deploy Build what `sam deploy` uploads (ARCHITECTURE=arm6
 	@mkdir -p .aws-sam
 	sed 's/x86_64/$(ARCHITECTURE)/g' template.yaml > .aws-sam/template.yaml
 	$(SAM_CLI) build --template-file .aws-sam/template.yaml --base-dir . --config-file "$(CURDIR)/samconfig.toml" --build-dir "$(BUILD_DIR)"
-	@set -e; for layer in DependenciesLayer SharedLayer; do \
-		.venv/bin/python -m compileall -q --invalidation-mode unchecked-hash -s "$(BUILD_DIR)/$$layer" -p /opt "$(BUILD_DIR)/$$layer"; \
+	for layer in DependenciesLayer SharedLayer; do \
+		.venv/bin/python -m compileall -q --invalidation-mode unchecked-hash -s "$(BUILD_DIR)/$$layer" -p /opt "$(BUILD_DIR)/$$layer" || exit 1; \
 	done
+	@command -v sam >/dev/null || echo "There is no sam on your PATH; this one will do: .venv/sam/bin/sam deploy --guided"
 
 pins: $(DEV) ##change Pin the newest versions of the dependencies
 	$(PIN) --output-file layers/dependencies/requirements.txt requirements/layer.in

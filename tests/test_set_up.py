@@ -314,3 +314,16 @@ def test_whoever_has_no_docker_hears_so_before_anything_is_built() -> None:
         planned = make("--dry-run", *target).stdout
 
         assert 0 < planned.index("onebox --sam .venv/sam/bin/sam docker") < planned.index("compileall")
+
+
+def test_whoever_has_no_sam_cli_is_told_of_the_one_that_built(tmp_path: Path) -> None:
+    last = make("--dry-run", "build").stdout.splitlines()[-1]
+
+    def said() -> str:
+        shell = [str(shutil.which("bash")), "-euc", last]
+        return subprocess.run(shell, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True).stdout
+
+    assert ".venv/sam/bin/sam deploy --guided" in said()
+    (tmp_path / "sam").write_text("")
+    (tmp_path / "sam").chmod(0o755)
+    assert said() == ""
