@@ -14,10 +14,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 if __name__ == "__main__":
-    # What follows takes a moment to load, and what stops it in order is not there before.
+    # What follows takes a moment to load, a long one the first time, and what stops it in order is not there before.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.version_info < (3, 13) or find_spec("moto") is None:
         sys.exit(f"{sys.executable} lacks what onebox needs: .venv/bin/python -m onebox … (`make demo` sets .venv up)")
+    if {"demo", "up"} & set(sys.argv) and "token" not in sys.argv:
+        print("Starting AWS (moto), Apple (an APNs simulator), the API and the functions …", flush=True)
 
 from lockstep.errors import Misconfigured
 from onebox import ROOT
@@ -69,6 +71,7 @@ def up(ports: Ports, local: Path, sam: SamCli | None) -> None:
         schemas=SCHEMAS,
     ) as stack:
         endpoints = stack.endpoints()
+        print("All of it runs on this machine:")
         _write(files[_ENVIRONMENTS], stack.environments())
         _write(files[_ENDPOINTS], endpoints)
         try:

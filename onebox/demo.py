@@ -12,7 +12,6 @@ from onebox.expect import Failed
 from onebox.lock_screen import CardState, Verdict
 from onebox.match import Match
 from onebox.phone import ATTRIBUTES_TYPE, Phone
-from onebox.progress import Progress
 from onebox.sam.cli import SamCli
 from onebox.stack import Stack
 from onebox.storyteller import Storyteller
@@ -173,11 +172,9 @@ def demo(local: Path, sam: SamCli | None = None) -> int:
     logs = local / "logs"
     within_s = _WITHIN_S if sam is None else _WITHIN_CONTAINERS_S
     began_s = time.monotonic()
-    progress = Progress(sys.stdout)
-    progress.says("Starting AWS (moto), Apple (an APNs simulator), the API and the functions")
     with Stack(local, log_folder=logs, sam=sam, also_on=addresses() if sam else (), schemas=_SCHEMAS) as stack:
         where = "on this machine" if sam is None else "on this machine, the functions in Lambda's runtime"
-        progress.done(f"All of it runs {where}, after {time.monotonic() - began_s:.1f} s.")
+        print(f"All of it runs {where}, after {time.monotonic() - began_s:.1f} s.")
         console = console_on(sys.stdout)
         timeline = Timeline(console, stack.phones)
         stories = [Story(stack, timeline, ORDER, within_s), Match(stack, timeline, MATCH, within_s)]

@@ -160,8 +160,9 @@ def test_ctrl_c_ends_the_demo_in_order(tmp_path: Path) -> None:
         onebox("demo", local=tmp_path), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
-    # It is about to start.
-    process.stdout.readline()
+    for line in process.stdout:
+        if "runs on this machine" in line:
+            break
     # As often as an impatient person presses it.
     for _ in range(3):
         process.send_signal(signal.SIGINT)
