@@ -26,7 +26,7 @@ from onebox import ROOT
 from onebox.aws import EVENT_BUS, REGION
 from onebox.bridge import addresses
 from onebox.demo import demo
-from onebox.folder import InUse, held
+from onebox.folder import Unusable, held
 from onebox.identity import Identity
 from onebox.phone import ATTRIBUTES_TYPE
 from onebox.ports import HIGHEST, Ports, PortTaken
@@ -154,7 +154,7 @@ def main(arguments: list[str]) -> int:
             status = _run(said, local, sam)
         sys.stdout.flush()
         return status
-    except (InUse, Misconfigured, NoImage, PortTaken, SamFailed) as failure:
+    except (Unusable, Misconfigured, NoImage, PortTaken, SamFailed) as failure:
         print(failure, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-class InUse(Exception):
-    """Another stack has the folder; the text says which."""
+class Unusable(Exception):
+    """The folder can't be had; the text says why, and what to do."""
 
 
 @contextmanager
@@ -20,15 +20,19 @@ def held(folder: Path, command: str) -> Iterator[None]:
         command: What others are told that it is held for.
 
     Raises:
-        InUse: Another process has it.
+        Unusable: Another process has it, or it can't be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "held-by").open("a+") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = (folder / "held-by").open("a+")
+    except OSError as error:
+        raise Unusable(f"{folder} can't be written to ({error.strerror}): remove it, or make it yours.") from error
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise InUse(
+            raise Unusable(
                 f"{folder} is in use by {file.read().strip() or 'another process'}, whose certificates this would replace.\n"
                 "Stop it (Ctrl-C there), or name another folder: .venv/bin/python -m onebox --local /tmp/another …"
             ) from None
@@ -36,4 +40,3 @@ def held(folder: Path, command: str) -> Iterator[None]:
         file.write(f"`{command}`, process {os.getpid()}\n")
         file.flush()
         yield
-        file.truncate(0)

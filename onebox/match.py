@@ -49,7 +49,7 @@ class Match(Storyteller):
         on = {environment: self._stack.apns.channels.every(environment) for environment in Environment}
         for environment, channels in on.items():
             self._expect(len(channels) == 1, f"one channel was made in {environment}: {channels}")
-        self._tell.happens("Lockstep", "made a channel an environment; iOS 17 gets a token")
+        self._tell.happens("Lockstep", "made one channel in each environment; iOS 17 gets a token")
         self._are_on_their_channels(fans)
         return fans
 

@@ -58,6 +58,7 @@ def what_next(console: Console, *, page: bool) -> None:
     for name, said in _PAGES.items():
         if (ROOT / name).exists():
             table.add_row(name, said)
+    table.add_row("make", "everything that there is to run")
     table.add_row("README.md", "how to deploy it, and the contracts with your app and services")
     console.print(table)
 

@@ -19,7 +19,7 @@ import pytest
 from onebox import ROOT
 from onebox.__main__ import main, to_try
 from onebox.control import Control
-from onebox.folder import InUse, held
+from onebox.folder import Unusable, held
 from onebox.identity import AUDIENCE, ISSUER, Identity, JwtCheck
 from onebox.ports import Ports, PortTaken
 from onebox.stack import Stack, running
@@ -139,6 +139,13 @@ def test_a_second_stack_does_not_disturb_the_first_ones_folder(
         pass  # it was let go
 
 
+def test_a_folder_that_cannot_be_written_to_is_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a-file").touch()
+
+    assert main(["--local", str(tmp_path / "a-file"), "up"]) == 1
+    assert "a-file can't be written to (File exists): remove it" in capsys.readouterr().err
+
+
 def test_a_folder_is_let_go_by_a_process_that_is_killed(tmp_path: Path) -> None:
     hold = (
         "import sys, time, pathlib, onebox.folder\n"
@@ -147,7 +154,7 @@ def test_a_folder_is_let_go_by_a_process_that_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", hold, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        with pytest.raises(InUse, match=f"`up`, process {process.pid}"), held(tmp_path, "make up"):
+        with pytest.raises(Unusable, match=f"`up`, process {process.pid}"), held(tmp_path, "make up"):
             pass
         process.kill()
 
