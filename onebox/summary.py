@@ -64,8 +64,7 @@ def what_next(console: Console, *, page: bool) -> None:
 
 
 def _screen(phone: Phone) -> Panel:
-    where = f"iOS {phone.hardware.os_version} {phone.hardware.environment}"
-    lines = [Text(where, "dim")]
+    lines = [Text(f"iOS {phone.hardware.os_version}", "dim"), Text(phone.hardware.environment, "dim")]
     latest = {card.activity: card for card in phone.cards}
     for card in latest.values() if phone.installed else ():
         lines += _card(card)
