@@ -35,6 +35,7 @@ class Committed:
         effects: What became of each publish, in their order; of one that was refused, why.
         delivery: What phones must hear of it now, also where this publish changed nothing, but an earlier one was not
             delivered; None where they know already, or a delayed delivery is on its way.
+        left_out: Why the newest state that there was is not in the row (`fitting`); None if it is.
     """
 
     row: Row
