@@ -120,7 +120,7 @@ class Story(Storyteller):
         self._wait("it is put aside", lambda: self._stack.queues.count("PublishDeadLetterQueue") == 1)
         [letter] = self._stack.queues.look("PublishDeadLetterQueue")
         self._tell.happens("Lockstep", letter.attributes["reason"])
-        expect(
+        self._expect(
             letter.attributes["reason"] == "aps.content-state.minutes: must be a whole number",
             f"the reason names the field: {letter.attributes['reason']}",
         )

@@ -207,7 +207,7 @@ _AS_MAIN = "runpy.run_module('onebox', run_name='__main__', alter_sys=True)"
 
 def test_what_up_says_to_try_works_as_it_is_printed(stack: Stack) -> None:
     """Run here by boto3 and http.client, with what the AWS CLI and curl would send."""
-    control = Control(stack.phones, stack.apns)
+    control = Control(stack.phones, stack.apns, publish=stack.publish)
     with running(control):
         phone, publish, look = (shlex.split(line) for line in to_try({**stack.endpoints(), "control": control.url}))
         assert phone[:2] == ["curl", "-d"]

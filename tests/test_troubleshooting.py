@@ -8,7 +8,7 @@ import pytest
 from lockstep.envelope import SqsRecord, open_envelope
 from lockstep.errors import InvalidInput
 from lockstep.merge import Effect
-from lockstep.publish import parse
+from lockstep.publishes import parse
 from lockstep.reasons import REASONS
 from lockstep.telemetry import Count
 from onebox.stack import Stack

@@ -100,8 +100,7 @@ class Batch:
                 publish = parse(message, now_ms=now_ms, guests_required=self._guests_required)
                 check(self._schemas, publish)
             except InvalidInput as error:
-                if self._refuse(record, str(error)) and self._bus is not None:
-                    self._bus.refused(record, error)
+                self._refuse_publish(record, error)
             else:
                 by_activity[publish.activity].append((publish, record))
         work: list[Work] = []
@@ -128,10 +127,14 @@ class Batch:
         except AWS_FAULTS:
             return None
 
-    def _refuse(self, record: SqsRecord, reason: str) -> bool:
+    def _refuse_publish(self, record: SqsRecord, error: InvalidInput) -> None:
+        if self._refuse(record, error) and self._bus is not None:
+            self._bus.refused(record, error)
+
+    def _refuse(self, record: SqsRecord, error: InvalidInput) -> bool:
         self._telemetry.count(Count.REFUSED)
-        self._telemetry.log.warning("refused", reason=reason, message_id=record.message_id)
-        return self._returns.put_aside(record, reason)
+        self._telemetry.log.warning("refused", reason=str(error), message_id=record.message_id)
+        return self._returns.put_aside(record, str(error))
 
     def _count(self, said: Sequence[tuple[Publish, SqsRecord]], committed: Committed) -> tuple[SqsRecord, ...]:
         """Tell what became of publishes; returns the records of those that were not refused."""
@@ -144,7 +147,7 @@ class Batch:
         taken = []
         for (publish, record), effect in zip(said, committed.effects, strict=True):
             if isinstance(effect, InvalidInput):
-                self._refuse(record, str(effect))
+                self._refuse_publish(record, effect)
                 continue
             taken.append(record)
             if effect is Effect.SUPERSEDED:
@@ -168,7 +171,7 @@ class Batch:
         try:
             message = read_body(record.body)
         except InvalidInput as error:
-            self._refuse(record, str(error))
+            self._refuse(record, error)
             return
         try:
             if isinstance(message, Forgetting):
