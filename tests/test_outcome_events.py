@@ -1,7 +1,9 @@
 """What an account with an event bus is told, whole: messages and requests in, events out, each held against its schema."""
 
+import json
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -258,6 +260,19 @@ def test_what_was_refused_is_told_of_with_its_reason(
     assert (event.get("activity"), event["field"], event["message_id"]) == (activity, field, "m-0")
     assert letter["reason"] == f"{event['field']}: {event['message']}"
     assert event["sent_at_ms"] == int(letter["published_at_ms"])
+
+
+def test_what_does_not_fit_the_schema_of_its_start_is_told_of(stack: Stack, tmp_path: Path) -> None:
+    state = {"properties": {"minutes": {"type": "integer"}}}
+    (tmp_path / "OrderAttributes.json").write_text(json.dumps({"properties": {"content-state": state}}))
+    started(stack, "ana")
+    stack.take_events()
+
+    with set_up_with(stack, SCHEMAS_FOLDER=str(tmp_path)):
+        say(stack, update(aps={"content-state": {"minutes": "late"}}))
+
+    [event] = told(stack)
+    assert (event["activity"], event["field"]) == (ORDER, "aps.content-state.minutes")
 
 
 def test_what_we_sent_ourselves_and_cannot_read_is_no_publish(stack: Stack) -> None:

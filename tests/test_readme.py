@@ -19,15 +19,16 @@ from tests.messages import read
 README = (ROOT / "README.md").read_text()
 
 # Which blocks are tried, and where: in this file, and for the guides in test_ios_guide.py, test_producers_guide.py and
-# test_operations_guide.py, for events in test_events_document.py.
+# test_operations_guide.py, for the other pages in test_events_document.py, test_publish_page.py and test_schemas_page.py.
 TRIED = {
     "": {path.name for path in DOCUMENTS},  # drawings, and what a command prints
+    "text": {"schemas.md"},
     "sh": {path.name for path in DOCUMENTS},
-    "json": {"README.md", "producers.md", "events.md"},
-    "python": {"producers.md"},
+    "json": {"README.md", "producers.md", "events.md", "schemas.md"},
+    "python": {"producers.md", "publish-helper.md"},
     "yaml": {"producers.md"},
     "hcl": {"producers.md"},
-    "swift": {"ios.md"},
+    "swift": {"ios.md", "schemas.md"},
     "xml": {"ios.md"},
     "toml": {"operations.md"},
 }
@@ -53,9 +54,10 @@ def test_no_block_is_overlooked() -> None:
 
 
 def test_every_command_is_of_a_kind_that_is_checked_here() -> None:
-    # Requests by curl are made in test_ios_guide.py, and `export` says what else a command finds in its environment.
+    # Requests by curl are made in test_ios_guide.py, tests/clients installs by pip, and `export` says what else a command
+    # finds in its environment.
     made_here = {"make", "sam", "aws"}
-    assert {words[0] for words in commands()} == made_here | {"export", "curl", "jq", "date", ".venv/bin/python"}
+    assert {words[0] for words in commands()} == made_here | {"export", "curl", "jq", "date", "pip", ".venv/bin/python"}
     assert {words[1] for words in of("sam")} == {"local", "deploy", "delete"}
     assert {" ".join(words[:3]) for words in of(".venv/bin/python")} <= {
         ".venv/bin/python -m onebox",
