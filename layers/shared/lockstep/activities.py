@@ -8,49 +8,26 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from lockstep.channels import from_text, to_text
+from lockstep.channels import to_text
 from lockstep.closing import look_at_s
 from lockstep.dynamodb import (
     Item,
     Value,
     arguments,
     conflict_item,
-    flag,
     get_batch,
     lives,
-    number,
     query_pages,
     text,
     to_item,
     write_batch,
 )
-from lockstep.json_values import compact, parse
-from lockstep.row import ROW_LIFE_S, Register, Registers, Row, Version
+from lockstep.row import ROW_LIFE_S, Row
+from lockstep.row_items import NUMBERS, REGISTERS, from_register, to_row
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_NUMBERS = (
-    "run",
-    "first_run",
-    "run_revision",
-    "writes",
-    "revision",
-    "sent_revision",
-    "alert_revision",
-    "urgent_revision",
-    "timestamp_s",
-    "stamped_revision",
-    "claimed_revision",
-    "delivered_at_ms",
-    "due_at_ms",
-    "hour",
-    "spent",
-    "broadcast_at_ms",
-    "repeats",
-    "expires_at_s",
-)
-_REGISTERS = ("start", "guests", "state", "alert", "end")
 _FORMAT = 1
 
 # What `_sweep` may say.
@@ -78,7 +55,7 @@ class Activities:
     def get_many(self, activities: Iterable[str], *, now_s: int) -> dict[str, Row]:
         """Read the rows that exist among these activities."""
         keys = [_key(activity, "row") for activity in dict.fromkeys(activities)]
-        rows = (_to_row(item) for item in get_batch(self._client, self._table, keys))
+        rows = (to_row(item) for item in get_batch(self._client, self._table, keys))
         return {row.activity: row for row in rows if row.expires_at_s > now_s}
 
     def replace(self, before: Row | None, after: Row, *, now_s: int) -> Conflict | None:
@@ -89,15 +66,15 @@ class Activities:
             None if it was written; else what stands there now, to merge with again.
         """
         given = after.registers.given()
-        values: dict[str, Value] = {name: getattr(after, name) for name in _NUMBERS}
+        values: dict[str, Value] = {name: getattr(after, name) for name in NUMBERS}
         values |= {"lowered": after.lowered, "shards": after.shards, "started": after.started, "v": _FORMAT}
-        values |= {name: _from_register(register) for name, register in given.items()}
+        values |= {name: from_register(register) for name, register in given.items()}
         if after.channels:
             values["channels"] = to_text(after.channels)
         at_s = look_at_s(after)
         if at_s:
             values |= {"sweep": _sweep(after.activity), "sweep_at_s": at_s}  # rows without these are not in the index
-        gone = [name for name in (*_REGISTERS, "channels", "sweep", "sweep_at_s") if name not in values]
+        gone = [name for name in (*REGISTERS, "channels", "sweep", "sweep_at_s") if name not in values]
         compared: dict[str, Value] = {"now_s": now_s} if before is None else {"before": before.writes}
         absent = "attribute_not_exists(activity) OR #expires_at_s <= :now_s"
         try:
@@ -116,7 +93,7 @@ class Activities:
             item = conflict_item(error)
             if item is None:
                 raise
-            now = _to_row(item) if item else None
+            now = to_row(item) if item else None
             return Conflict(now if now and now.expires_at_s > now_s else None)
         return None
 
@@ -158,7 +135,7 @@ class Activities:
                 # The cards are noted already, or further; the starts may not be.
                 return self.record(row, sent=None, started=True)
             return None
-        return _to_row(answer["Attributes"])
+        return to_row(answer["Attributes"])
 
     def grow(self, activity: str, shards: int) -> None:
         """Have an activity's cards and markers written to so many partitions from now on."""
@@ -222,29 +199,3 @@ def _sweep(activity: str) -> str:
 
 def _key(activity: str, part: str) -> Item:
     return to_item({"activity": activity, "part": part})
-
-
-def _from_register(register: Register) -> str:
-    version = register.version
-    return compact({"at": version.published_at_ms, "by": version.digest, "value": register.value})
-
-
-def _to_register(stored: str) -> Register:
-    value = parse(stored)
-    if not (isinstance(value, dict) and isinstance(value["at"], int) and isinstance(value["value"], dict)):
-        raise ValueError("not a register")
-    return Register(Version(value["at"], str(value["by"])), value["value"])
-
-
-def _to_row(item: Item) -> Row:
-    registers = {name: _to_register(stored) for name in _REGISTERS if (stored := text(item, name)) is not None}
-    numbers = {name: number(item, name) or 0 for name in _NUMBERS}
-    return Row(
-        text(item, "activity") or "",
-        Registers(**registers),
-        lowered=flag(item, "lowered") or False,
-        shards=number(item, "shards") or 1,
-        channels=from_text(text(item, "channels")),
-        started=text(item, "started") or "",
-        **numbers,
-    )
