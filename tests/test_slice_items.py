@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from lockstep.slice_items import Held, SliceItems, Split
+from lockstep.outcomes import Heard, Outcomes
+from lockstep.slice_items import Held, Known, SliceItems, Split
 from lockstep.slices import Slice
 from onebox.stack import Stack
 from tests.messages import NOW_MS, NOW_S
 
 ORDER = "order-42"
+
+HEARD, NONE = Outcomes(3, 5, (("Accepted", 2),)), Outcomes(3, 6)
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ def test_leases_of_two_activities_are_two_and_those_of_two_slices(items: SliceIt
 
 
 def test_what_was_saved_is_what_the_next_holder_finds(items: SliceItems) -> None:
-    one = Slice("3", 7, 1, 2, 3, "3a", "35", wrapped=True, done=False, started="7/1/x")
+    one = Slice("3", 7, 1, 2, 3, "3a", "35", wrapped=True, done=False, started="7/1/x", cards=HEARD)
     take(items, "one", prefix="3")
     items.save(ORDER, one, "one")
     items.release(ORDER, "3", "one")
@@ -57,6 +60,45 @@ def test_what_was_saved_is_what_the_next_holder_finds(items: SliceItems) -> None
     assert take(items, "two", prefix="3") == one
     items.save(ORDER, replace(one, carried=None), "two")
     assert take(items, "two", prefix="3") == replace(one, carried=None)
+
+
+def test_what_became_of_a_slices_pushes_is_kept_while_it_brings_one_state_and_no_longer() -> None:
+    one = Slice("3", 7, revision=3).hears(Heard(HEARD, NONE)).hears(Heard(HEARD, NONE))
+    later = Outcomes(4, 9, (("Unregistered", 1),))
+
+    assert (one.cards, one.starts) == (Outcomes(3, 5, (("Accepted", 4),)), None)
+    assert one.hears(Heard(NONE, later)).starts == later
+    assert one.hears(Heard(later, NONE)).cards == later
+
+
+def test_who_looks_finds_the_slices_that_there_are_now_and_of_a_split_one_its_parts(items: SliceItems) -> None:
+    items.split(ORDER, "", served=0, born=7, now_s=NOW_S)
+    items.split(ORDER, "3", served=0, born=6, now_s=NOW_S)
+    done = Slice("a", 7, 2, None, 3, done=True, cards=HEARD)
+    for one in (done, Slice("b", 6, 9, None, 9)):
+        take(items, "one", prefix=one.prefix)
+        items.save(ORDER, one, "one")
+    take(items, "two", prefix="c")
+
+    found = items.every(ORDER, born=7, most=100)
+
+    assert [each.slice.prefix for each in found] == [*"0123456789abcdef"]
+    assert found[0xA] == Known(done, 0, split=False)
+    # What another row of that name left behind says nothing.
+    assert found[3] == Known(Slice("3"), 0, split=False)
+    assert found[0xB] == Known(Slice("b"), 0, split=False)
+    assert items.every(ORDER, born=6, most=100) == []
+
+
+def test_of_very_many_slices_only_so_many_are_looked_at(items: SliceItems) -> None:
+    for prefix in ("", "0", "1"):
+        items.split(ORDER, prefix, served=0, born=7, now_s=NOW_S)
+
+    assert len(items.every(ORDER, born=7, most=100)) == 14 + 2 * 16
+    few = items.every(ORDER, born=7, most=17)
+    assert [each.slice.prefix for each in few] == [*"0123456789abcdef"]
+    assert [each.split for each in few] == [True, True, *[False] * 14]
+    assert [each.split for each in items.every(ORDER, born=7, most=1)] == [True]
 
 
 def test_the_note_that_it_is_done_gives_the_lease_back(items: SliceItems) -> None:

@@ -154,6 +154,10 @@ def test_a_slice_that_is_too_big_splits_again(stack: Stack) -> None:
     settle(stack)
 
     assert heard(stack, "update") == Counter(dict.fromkeys(phones.values(), 2))
+    known = slices.every(ORDER, born=row(stack).first_run, most=1_000)
+    told = [one.slice.cards for one in known if one.slice.cards is not None]
+    assert {one.revision for one in told} == {row(stack).revision}
+    assert sum((Counter(dict(one.counts)) for one in told), Counter()) == {"Accepted": len(phones)}
     scanned = stack.aws.dynamodb.scan(TableName=stack.aws.tables["ActivitiesTable"])["Items"]
     split = [item["activity"]["S"] for item in scanned if "served_by_parts" in item]
     assert len(split) > 1

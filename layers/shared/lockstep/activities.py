@@ -22,6 +22,7 @@ from lockstep.dynamodb import (
     to_item,
     write_batch,
 )
+from lockstep.outcomes import Heard
 from lockstep.row import ROW_LIFE_S, Row
 from lockstep.row_items import NUMBERS, REGISTERS, from_register, to_row
 
@@ -97,13 +98,14 @@ class Activities:
             return Conflict(now if now and now.expires_at_s > now_s else None)
         return None
 
-    def record(self, row: Row, *, sent: int | None, started: bool) -> Row | None:
+    def record(self, row: Row, *, sent: int | None, started: bool, heard: Heard | None = None) -> Row | None:
         """
         Note how far a delivery to the whole audience came; never lowers what is noted, never makes a row.
 
         Args:
             sent: The revision, at least, to which every card was brought; None if not all were.
             started: Every phone that its start names was started.
+            heard: What became of its pushes, for whoever asks why something doesn't show.
 
         Returns:
             The row as it is now; None if there was nothing to note any more.
@@ -115,9 +117,15 @@ class Activities:
             values["sent"] = sent
             noted.append("sent_revision = :sent")
             condition += " AND sent_revision < :sent"
+            if heard is not None:
+                values["cards"] = heard.cards.to_text()
+                noted.append("card_outcomes = :cards")
         if started:
             values["started"] = row.start_version
             noted.append("started = :started")
+            if heard is not None:
+                values["starts"] = heard.starts.to_text()
+                noted.append("start_outcomes = :starts")
         try:
             answer = self._client.update_item(
                 TableName=self._table,
@@ -133,7 +141,7 @@ class Activities:
                 raise
             if sent is not None and started:
                 # The cards are noted already, or further; the starts may not be.
-                return self.record(row, sent=None, started=True)
+                return self.record(row, sent=None, started=True, heard=heard)
             return None
         return to_row(answer["Attributes"])
 

@@ -231,7 +231,8 @@ class Deliverer:
             cards = delivery.audience is not Audience.STARTS and job.cards_done and row.sent_revision < sent
             started = delivery.audience is not Audience.CARDS and job.starts_done and row.owes_starts
             if cards or started:
-                after = self._activities.record(row, sent=sent if cards else None, started=started)
+                heard = job.settlement.heard()
+                after = self._activities.record(row, sent=sent if cards else None, started=started, heard=heard)
                 if cards and after is not None:
                     self._follow_up(after)
         if (took_ms := job.took_ms) is not None:

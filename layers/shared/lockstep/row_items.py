@@ -3,6 +3,7 @@
 from lockstep.channels import from_text
 from lockstep.dynamodb import Item, flag, number, text
 from lockstep.json_values import compact, parse
+from lockstep.outcomes import Outcomes
 from lockstep.row import Register, Registers, Row, Version
 
 NUMBERS = (
@@ -39,6 +40,11 @@ def _to_register(stored: str) -> Register:
     if not (isinstance(value, dict) and isinstance(value["at"], int) and isinstance(value["value"], dict)):
         raise ValueError("not a register")
     return Register(Version(value["at"], str(value["by"])), value["value"])
+
+
+def to_outcomes(item: Item) -> tuple[Outcomes | None, Outcomes | None]:
+    """Read what became of the last delivery's pushes to cards, and of the last starts; push itself never asks."""
+    return Outcomes.from_text(text(item, "card_outcomes")), Outcomes.from_text(text(item, "start_outcomes"))
 
 
 def to_row(item: Item) -> Row:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lockstep.apns import Accepted, Environment, Outcome, Push, Rejected, Unanswered
 from lockstep.delivery import Delivery
 from lockstep.ids import shorten
+from lockstep.outcomes import ACCEPTED, BROADCAST, UNANSWERED, ByKind, Heard, kind_of
 from lockstep.phones import Marker
 from lockstep.plan import Plan
 from lockstep.reasons import Remedy
@@ -51,6 +52,7 @@ class Settlement:
         self._confirmed: list[Marker] = []
         self._not_taken: list[Marker] = []
         self._settled = 0
+        self._by_kind = ByKind()
         self.last_accepted_ms: int | None = None
         self._bus = bus
         if tally is None and bus is not None and plan.brings_news:
@@ -104,6 +106,7 @@ class Settlement:
         """Count what became of a broadcast, and note whether it must be said again."""
         if self.tally is not None:
             self.tally.was_broadcast(outcome, int(self._now() * 1000))
+        self._by_kind.cards[BROADCAST + kind_of(outcome)] += 1
         if isinstance(outcome, Accepted):
             self._settled += 1
             self.last_accepted_ms = int(self._now() * 1000)
@@ -133,6 +136,10 @@ class Settlement:
         if outcome.remedy is Remedy.RETRY:
             self._retries.broadcast_failed(environment)
 
+    def heard(self) -> Heard:
+        """Sum up what became of the pushes so far."""
+        return self._by_kind.heard(self._plan.row.revision, at_ms=int(self._now() * 1000))
+
     def elsewhere(self) -> Iterator[tuple[Environment, Push]]:
         """Yield, once, the pushes to try in the other environment, for phones that didn't say which is theirs."""
         pushes, self._elsewhere = self._elsewhere, []
@@ -154,6 +161,7 @@ class Settlement:
 
     def _accepted(self, target: Target) -> None:
         self._settled += 1
+        (self._by_kind.starts if target.marker else self._by_kind.cards)[ACCEPTED] += 1
         self.last_accepted_ms = int(self._now() * 1000)
         self._telemetry.accepted()
         if self.tally is not None:
@@ -174,6 +182,7 @@ class Settlement:
             return
         if self.tally is not None:
             self.tally.rejected += 1
+        (self._by_kind.starts if target.marker else self._by_kind.cards)[outcome.reason] += 1
         if target.marker:
             self._not_taken.append(target.marker)
         if remedy in (Remedy.STOP_AND_ALARM, Remedy.NEW_PROVIDER_TOKEN):
@@ -192,6 +201,7 @@ class Settlement:
             self.tally.unanswered += 1
         stopped = target.environment in self._stopped_by and not outcome.maybe_taken
         if not stopped:
+            (self._by_kind.starts if target.marker else self._by_kind.cards)[UNANSWERED] += 1
             self._telemetry.unanswered()
         if target.marker and outcome.maybe_taken:
             # It counts as sent: a second card is worse than none, and the phone's own report repairs a miss.

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from lockstep.dynamodb import Item, Value, arguments, conflict_item, flag, get_batch, number, text, to_item
+from lockstep.outcomes import Outcomes
 from lockstep.row import ROW_LIFE_S
-from lockstep.slices import PREFIX_MAX, Slice, ancestors
+from lockstep.slices import PREFIX_MAX, Slice, ancestors, children
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -31,6 +32,20 @@ class Split:
     """Its sixteen parts are slices of their own, whose phones have `served` at least, as far as nothing else is known."""
 
     served: int
+
+
+class Known(NamedTuple):
+    """
+    What there is of a slice, for who only looks.
+
+    Attributes:
+        until_ms: Until when somebody may work on it, in Unix milliseconds; 0 if nobody does.
+        split: Whether it has parts that were not looked at.
+    """
+
+    slice: Slice
+    until_ms: int
+    split: bool
 
 
 class SliceItems:
@@ -84,6 +99,8 @@ class SliceItems:
             "wrapped": one.wrapped,
             "done": one.done,
             "started": one.started,
+            "card_outcomes": one.cards.to_text() if one.cards else None,
+            "start_outcomes": one.starts.to_text() if one.starts else None,
         }
         kept = {name: value for name, value in values.items() if value is not None}
         gone = [name for name in values if name not in kept]
@@ -120,6 +137,32 @@ class SliceItems:
                 raise
             return Split(number(item, "served_by_parts") or 0)
         return Split(served)
+
+    def every(self, activity: str, *, born: int, most: int) -> "list[Known]":
+        """
+        Read how far the slices of an activity came; of one that was split, its parts, if there aren't too many.
+
+        Args:
+            born: The row's `first_run`.
+            most: So many items are read, or one.
+        """
+        found: list[Known] = []
+        wanted, asked = [""], 1
+        while wanted:
+            parts: list[str] = []
+            items = {text(item, "activity"): item for item in self._read(activity, wanted)}
+            for prefix in wanted:
+                item = items.get(_name(activity, prefix), {})
+                further = children(prefix) if number(item, "split_of") == born else []
+                if further and asked + len(further) <= most:
+                    parts += further
+                    asked += len(further)
+                elif further or number(item, "born") == born:
+                    found.append(Known(_to_slice(prefix, item), number(item, "until_ms") or 0, split=bool(further)))
+                elif prefix:
+                    found.append(Known(Slice(prefix), 0, split=False))
+            wanted = parts
+        return found
 
     def held_above(self, activity: str, prefix: str, *, now_ms: int) -> int | None:
         """Say until when somebody may still work on a slice that this one is a part of; None if nobody does."""
@@ -182,4 +225,6 @@ def _to_slice(prefix: str, item: Item) -> Slice:
         wrapped=flag(item, "wrapped") or False,
         done=flag(item, "done") or False,
         started=text(item, "started") or "",
+        cards=Outcomes.from_text(text(item, "card_outcomes")),
+        starts=Outcomes.from_text(text(item, "start_outcomes")),
     )

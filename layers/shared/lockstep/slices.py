@@ -10,6 +10,7 @@ and round again to there: nobody waits for a pass to begin anew, and no phone he
 
 from dataclasses import dataclass, replace
 
+from lockstep.outcomes import Heard, Outcomes
 from lockstep.row import Row
 
 _DIGITS = "0123456789abcdef"
@@ -33,6 +34,8 @@ class Slice:
         wrapped: Whether the round has reached the end of the range since.
         done: Whether this revision has come all the way round.
         started: Version of the start register whose phones have all been started, as `Row.start_version` says it.
+        cards: What became of the pushes to cards that brought this revision; None where there were none, or before that.
+        starts: The same of its starts.
     """
 
     prefix: str
@@ -45,6 +48,8 @@ class Slice:
     wrapped: bool = False
     done: bool = False
     started: str = ""
+    cards: Outcomes | None = None
+    starts: Outcomes | None = None
 
     def aims_at(self, row: Row, *, served: int) -> "Slice":
         """
@@ -84,6 +89,17 @@ class Slice:
         if moved.wrapped and moved.cursor >= moved.begun:
             return replace(moved, done=True, started=row.start_version)
         return moved
+
+    def hears(self, heard: Heard) -> "Slice":
+        """Note what became of a page's pushes."""
+        cards, starts = (_and_then(*each) for each in ((self.cards, heard.cards), (self.starts, heard.starts)))
+        return replace(self, cards=cards, starts=starts)
+
+
+def _and_then(so_far: Outcomes | None, later: Outcomes) -> Outcomes | None:
+    if not later.counts:
+        return so_far
+    return later if so_far is None else so_far.and_then(later)
 
 
 def children(prefix: str) -> list[str]:

@@ -178,7 +178,7 @@ class Slicer:
             )
             if settlement.stopped_whole:
                 return settlement, None
-            one = one.after(part.last, row)
+            one = one.after(part.last, row).hears(settlement.heard())
             lease.note(one)
             if self._bus is not None:
                 self._bus.relieve(end_s=invocation.deadline_s)
