@@ -31,7 +31,7 @@ ONEBOX := $(SAM_QUIET) .venv/bin/python -m onebox --sam .venv/sam/bin/sam
 # `make up ARGS=…`: more for the command line of `python -m onebox`.
 ARGS ?=
 
-.PHONY: help demo up docker screenshot sam-local test foreign clients check format build key redrive torture previous hostile fuzz mutants bench throughput bench-fanout coldstart stadium soak pins openapi clean
+.PHONY: help demo up docker screenshot sam-local test foreign clients check format build key explain redrive torture previous hostile fuzz mutants bench throughput bench-fanout coldstart stadium soak pins openapi clean
 
 # Whoever wants containers hears what is missing for them before a minute of set-up and build, not after it.
 IN_CONTAINERS := $(DEV) docker build
@@ -105,6 +105,9 @@ PIN := CUSTOM_COMPILE_COMMAND="make pins" .venv/bin/pip-compile --quiet --upgrad
 
 key: $(DEV) ##deploy Put the APNs key into a stack (P8=… TEAM_ID=… STACK=…)
 	@PYTHONPATH=layers/shared .venv/bin/python -m ops.key --p8 "$(P8)" --key-id "$(KEY_ID)" --team-id "$(TEAM_ID)" --stack "$(STACK)"
+
+explain: $(DEV) ##deploy Why an activity shows, or not (STACK=… ACTIVITY=… STATE=1)
+	@PYTHONPATH=layers/shared .venv/bin/python -m ops.explain --stack "$(STACK)" --activity "$(ACTIVITY)" $(if $(STATE),--state) $(if $(JSON),--json)
 
 redrive: $(DEV) ##deploy Send a stack's dead letters through once more (STACK=…)
 	@PYTHONPATH=layers/shared .venv/bin/python -m ops.redrive --stack "$(STACK)"

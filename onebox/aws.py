@@ -39,6 +39,9 @@ ENVIRONMENT: Mapping[str, str | None] = {
     "AWS_SESSION_TOKEN": None,
 }
 
+# The access keys that there are, as IAM would know them.
+SECRETS: Mapping[str, str] = {"local": "local"}
+
 # What moto's CloudFormation makes of a template.
 _MADE_BY_CLOUDFORMATION = ("AWS::DynamoDB::Table", "AWS::SQS::Queue")
 _SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 a resource type

@@ -82,8 +82,13 @@ def match(routes: Iterable[Route], request: Request) -> tuple[Route, dict[str, s
     return None
 
 
-def event(request: Request, route: Route, parameters: Mapping[str, str], claims: Mapping[str, str] | None) -> Any:
-    """Return the event of a request."""
+def event(request: Request, route: Route, parameters: Mapping[str, str], caller: Mapping[str, Any] | None) -> Any:
+    """
+    Return the event of a request.
+
+    Args:
+        caller: What the authorizer says of who called; None where there is none.
+    """
     now_s = time.time()
     headers = {name.lower(): request.header(name.lower()) for name, _ in request.headers if name.lower() != "cookie"}
     query: dict[str, str] = {}
@@ -116,8 +121,8 @@ def event(request: Request, route: Route, parameters: Mapping[str, str], claims:
         },
         **_body(request),
     }
-    if claims is not None:
-        made["requestContext"]["authorizer"] = {"jwt": {"claims": dict(claims), "scopes": None}}
+    if caller is not None:
+        made["requestContext"]["authorizer"] = dict(caller)
     # What there is nothing of is left out, as API Gateway does.
     if parameters:
         made["pathParameters"] = dict(parameters)

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from onebox import ROOT
-from onebox.aws import ENVIRONMENT, EVENTS_QUEUE, REGION, LocalAws
+from onebox.aws import ENVIRONMENT, EVENTS_QUEUE, REGION, SECRETS, LocalAws
 
 # moto, which onebox.aws brings, comes before everything that may make a boto3 client.
 from lockstep.apns import Environment  # isort: skip
@@ -20,7 +20,7 @@ from onebox.bridge import as_containers_say
 from onebox.control import Control
 from onebox.event_source import EventSource, EventSources
 from onebox.function_log import FunctionLog
-from onebox.http_api import HttpApi, Integration, invoking
+from onebox.http_api import HttpApi, Integration, by_iam, by_jwt, invoking
 from onebox.identity import AUDIENCE, ISSUER, Identity, JwtCheck
 from onebox.lambda_runtime import Function, Handler, Invocable
 from onebox.page.chronicle import Chronicle
@@ -32,8 +32,9 @@ from onebox.queues import Queues
 from onebox.sam.cli import SamCli
 from onebox.sam.host import containers
 from onebox.schedule import Schedules
+from onebox.signatures import SignatureCheck
 from onebox.signing_key import LocalSigningKey
-from onebox.template import FunctionSpec, Template
+from onebox.template import IAM, FunctionSpec, Template
 
 BUNDLE_ID = "com.example.lockstep"
 PARAMETERS = {"BundleId": BUNDLE_ID, "JwtIssuer": ISSUER, "JwtAudience": AUDIENCE}
@@ -135,11 +136,12 @@ class Stack:
             self._environments[spec.logical_id] = self._environment(resolved[spec.logical_id])
         functions, integration = self._host(stack)
         self._hosted = functions
-        checks = {
-            name: JwtCheck(self.identity.keys, issuer=said["issuer"], audience=_listed(said["audience"]))
+        authorizers = {
+            name: by_jwt(JwtCheck(self.identity.keys, issuer=said["issuer"], audience=_listed(said["audience"])))
             for name, said in resolved["authorizers"].items()
         }
-        self.api = HttpApi(self.template.routes(), integration, checks, port=self._ports.api)
+        authorizers[IAM] = by_iam(SignatureCheck(SECRETS, region=REGION))
+        self.api = HttpApi(self.template.routes(), integration, authorizers, port=self._ports.api)
         stack.enter_context(running(self.api))
         self.phones = Phones(
             self.apns, api=self.api.url, token=self.identity.token, schemas=Schemas.from_folder(self._schemas)

@@ -56,6 +56,10 @@ class JwtAuthorizer:
     audience: Any
 
 
+# What SAM calls the authorization by IAM, which is no authorizer of the template's own.
+IAM = "AWS_IAM"
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """A route of the HTTP API."""
@@ -153,11 +157,12 @@ class Template:
         return routes
 
     def authorizers(self) -> dict[str, JwtAuthorizer]:
-        """Return the authorizers of the template's HTTP API, by name."""
+        """Return the JWT authorizers of the template's HTTP API, by name."""
         return {
             name: JwtAuthorizer(**scheme["x-amazon-apigateway-authorizer"]["jwtConfiguration"])
             for body in self._apis()
             for name, scheme in body.get("components", {}).get("securitySchemes", {}).items()
+            if "x-amazon-apigateway-authorizer" in scheme
         }
 
     def _function(self, expression: Any) -> str:

@@ -9,17 +9,20 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from onebox.aws import REGION, SECRETS
 from onebox.function_log import FunctionLog
-from onebox.http_api import HttpApi, invoking
+from onebox.http_api import HttpApi, by_iam, by_jwt, invoking
 from onebox.http_event import BODY_MAX
 from onebox.identity import AUDIENCE, ISSUER, Identity, JwtCheck
 from onebox.lambda_runtime import Function
-from onebox.template import FunctionSpec, Route
+from onebox.signatures import SignatureCheck
+from onebox.template import IAM, FunctionSpec, Route
 
 ROUTES = [
     Route("PUT", "/v1/devices/{device}", "RegisterFunction", "Jwt"),
     Route("DELETE", "/v1/me", "RegisterFunction", "Jwt"),
     Route("GET", "/open", "RegisterFunction", None),
+    Route("GET", "/v1/activities/{activity}", "RegisterFunction", IAM),
 ]
 
 
@@ -41,7 +44,8 @@ def api(identity: Identity) -> Iterator[HttpApi]:
     spec = FunctionSpec("RegisterFunction", Path(), "register.handler", 10, 128, {})
     function = Function(spec, {}, FunctionLog("register"), region="us-east-1", make_handler=lambda _: echo)
     check = JwtCheck(identity.keys, issuer=ISSUER, audience=[AUDIENCE])
-    api = HttpApi(ROUTES, invoking({"RegisterFunction": function}), {"Jwt": check})
+    authorizers = {"Jwt": by_jwt(check), IAM: by_iam(SignatureCheck(SECRETS, region=REGION))}
+    api = HttpApi(ROUTES, invoking({"RegisterFunction": function}), authorizers)
     api.start()
     yield api
     api.stop()

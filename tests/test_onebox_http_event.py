@@ -24,7 +24,7 @@ def request(
 def event_of(one: Request) -> Any:
     found = match([CARD, ME], one)
     assert found is not None
-    return event(one, *found, {"sub": "ana"})
+    return event(one, *found, {"jwt": {"claims": {"sub": "ana"}, "scopes": None}})
 
 
 def test_parameters_come_decoded() -> None:

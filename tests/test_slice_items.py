@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from lockstep.outcomes import Heard, Outcomes
-from lockstep.slice_items import Held, Known, SliceItems, Split
-from lockstep.slices import Slice
+from lockstep.slice_items import Held, SliceItems, Split
+from lockstep.slices import Known, Slice
 from onebox.stack import Stack
 from tests.messages import NOW_MS, NOW_S
 

@@ -35,6 +35,7 @@ ROUTES: list[tuple[str, str, dict[str, Any] | None, int, int]] = [
     ("PUT", f"{_DEVICE}/cards/card-1", {**_TOKEN, "activity": ORDER}, 204, 3),
     ("GET", f"/v1/activities/{ORDER}/channel?environment=sandbox", None, 404, 3),
     ("GET", f"/v1/activities/{ORDER}/channel", None, 422, 3),
+    ("GET", f"/v1/activities/{ORDER}", None, 404, 3),
     ("DELETE", f"{_DEVICE}/cards/card-1?reason=lost", None, 422, 3),
     ("DELETE", f"{_DEVICE}/cards/card-1?reason=dismissed", None, 204, 2),
     ("DELETE", _DEVICE, None, 204, 0),
@@ -68,6 +69,7 @@ class Check:
             SamFailed: The SAM CLI failed.
         """
         self._push()
+        self._explain()
         self._sweep()
         self._register()
         self._routes()
@@ -115,6 +117,15 @@ class Check:
             answered == ({200: accepted} if accepted else {}), f"Apple takes {accepted} pushes of {name}: {answered}"
         )
         _tell(f"events/{name}.json", f"{accepted} pushes, the phones show {minutes} minutes")
+
+    # --- explain
+
+    def _explain(self) -> None:
+        answer = self._play("explain")
+        expect(answer["statusCode"] == 200, f"explain is answered 200: {answer}")
+        [sentence, *_] = json.loads(answer["body"])["verdict"]
+        expect(sentence.startswith("It ended"), f"it says that the order ended: {sentence}")
+        _tell("events/explain.json", sentence)
 
     # --- sweep
 
@@ -173,7 +184,7 @@ class Check:
 
     def _play(self, name: str) -> Any:
         self.played.add(name)
-        functions = {"register": "RegisterFunction", "sweep": "SweepFunction"}
+        functions = {"register": "RegisterFunction", "sweep": "SweepFunction", "explain": "ExplainFunction"}
         function = functions.get(name.partition("-")[0], "PushFunction")
         return self._sam.invoke(function, EVENTS / f"{name}.json", self._stack.environments())
 

@@ -73,7 +73,7 @@ class SamApi:
         self._stopping.close()
 
     def answer(
-        self, request: Request, _route: Route, _parameters: Mapping[str, str], claims: Mapping[str, str] | None
+        self, request: Request, _route: Route, _parameters: Mapping[str, str], caller: Mapping[str, Any] | None
     ) -> Response:
         """
         Pass a request on as it came.
@@ -81,7 +81,7 @@ class SamApi:
         Raises:
             FunctionError: There was no answer.
         """
-        user = (claims or {}).get("sub", "")
+        user = _name_of(caller or {})
         with self._lock:
             turn = self._turns.setdefault(user, threading.Lock())
         with turn:
@@ -96,6 +96,13 @@ class SamApi:
             with self._lock:
                 self._hosts[user] = urlsplit(self._stopping.enter_context(serving)).netloc
         return self._hosts[user]
+
+
+def _name_of(caller: Mapping[str, Any]) -> str:
+    match caller:
+        case {"jwt": {"claims": {"sub": str(user)}}} | {"iam": {"userArn": str(user)}}:
+            return user
+    return ""
 
 
 def _send(

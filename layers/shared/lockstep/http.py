@@ -58,6 +58,26 @@ def user_of(event: APIGatewayProxyEventV2, *, local_user: str | None) -> str:
     raise RequestError(401, "user", "is not named by a valid token")
 
 
+def operator_of(event: APIGatewayProxyEventV2, *, local_user: str | None) -> str:
+    """
+    Return who calls a route behind IAM: the ARN that API Gateway has checked the signature of.
+
+    Args:
+        local_user: Who calls where nobody checks signatures, on one machine; None wherever somebody does.
+
+    Raises:
+        RequestError: There is none (403): a route that lost its authorizer must not answer everybody.
+    """
+    match event.raw_event:
+        case {"requestContext": {"authorizer": {"iam": {"userArn": str(arn)}}}}:
+            return arn
+        case {"requestContext": {"authorizer": _}}:
+            pass
+        case _ if local_user is not None:
+            return local_user
+    raise RequestError(403, "caller", "is not one whom IAM lets in")
+
+
 def body(event: APIGatewayProxyEventV2) -> str:
     """
     Return the body's text.
@@ -92,6 +112,13 @@ def milliseconds(name: str, value: str | None) -> int | None:
     if not (digits and 0 < int(value) < MILLISECONDS_END):
         raise InvalidInput(name, "must be Unix milliseconds, a whole number")
     return int(value)
+
+
+def flag(name: str, value: str | None) -> bool:
+    """Read true or false of the query; false where it isn't there. Raises InvalidInput."""
+    if value not in (None, "true", "false"):
+        raise InvalidInput(name, "must be true or false")
+    return value == "true"
 
 
 def json_response(status: int, value: Mapping[str, Any]) -> Response[str]:

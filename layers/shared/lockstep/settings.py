@@ -150,6 +150,43 @@ class PushSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainSettings:
+    """Settings of explain. `local_user` is None wherever API Gateway says who calls."""
+
+    VARIABLES: ClassVar = (
+        "ACTIVITIES_TABLE",
+        "TOKENS_TABLE",
+        "REQUIRE_GUESTS",
+        "MIN_UPDATE_INTERVAL_S",
+        "PRIORITY_BUDGET",
+        "APNS_ENVIRONMENT",
+        "LOCAL_USER",
+    )
+
+    activities_table: str
+    tokens_table: str
+    guests_required: bool
+    min_update_interval_s: int
+    priority_budget: int
+    apns_environment: Environment
+    local_user: str | None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings; raises Misconfigured naming the variable that is missing or malformed."""
+        variables = Variables(environ)
+        return cls(
+            activities_table=variables.text("ACTIVITIES_TABLE"),
+            tokens_table=variables.text("TOKENS_TABLE"),
+            guests_required=variables.flag("REQUIRE_GUESTS"),
+            min_update_interval_s=variables.integer("MIN_UPDATE_INTERVAL_S", 0, 60),
+            priority_budget=variables.integer("PRIORITY_BUDGET", 0, 100_000),
+            apns_environment=variables.environment("APNS_ENVIRONMENT"),
+            local_user=variables.local_user("LOCAL_USER"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class SweepSettings:
     """Settings of sweep. `apns_ca_file` is None where certifi's roots are to be trusted."""
 

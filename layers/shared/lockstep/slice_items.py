@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from lockstep.dynamodb import Item, Value, arguments, conflict_item, flag, get_batch, number, text, to_item
 from lockstep.outcomes import Outcomes
 from lockstep.row import ROW_LIFE_S
-from lockstep.slices import PREFIX_MAX, Slice, ancestors, children
+from lockstep.slices import PREFIX_MAX, Known, Slice, ancestors, children
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,20 +32,6 @@ class Split:
     """Its sixteen parts are slices of their own, whose phones have `served` at least, as far as nothing else is known."""
 
     served: int
-
-
-class Known(NamedTuple):
-    """
-    What there is of a slice, for who only looks.
-
-    Attributes:
-        until_ms: Until when somebody may work on it, in Unix milliseconds; 0 if nobody does.
-        split: Whether it has parts that were not looked at.
-    """
-
-    slice: Slice
-    until_ms: int
-    split: bool
 
 
 class SliceItems:
@@ -138,7 +124,7 @@ class SliceItems:
             return Split(number(item, "served_by_parts") or 0)
         return Split(served)
 
-    def every(self, activity: str, *, born: int, most: int) -> "list[Known]":
+    def every(self, activity: str, *, born: int, most: int) -> list[Known]:
         """
         Read how far the slices of an activity came; of one that was split, its parts, if there aren't too many.
 

@@ -9,6 +9,7 @@ and round again to there: nobody waits for a pass to begin anew, and no phone he
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from lockstep.outcomes import Heard, Outcomes
 from lockstep.row import Row
@@ -94,6 +95,20 @@ class Slice:
         """Note what became of a page's pushes."""
         cards, starts = (_and_then(*each) for each in ((self.cards, heard.cards), (self.starts, heard.starts)))
         return replace(self, cards=cards, starts=starts)
+
+
+class Known(NamedTuple):
+    """
+    What there is of a slice, for who only looks.
+
+    Attributes:
+        until_ms: Until when somebody may work on it, in Unix milliseconds; 0 if nobody does.
+        split: Whether it has parts that were not looked at.
+    """
+
+    slice: Slice
+    until_ms: int
+    split: bool
 
 
 def _and_then(so_far: Outcomes | None, later: Outcomes) -> Outcomes | None:

@@ -1,0 +1,172 @@
+"""Why an activity shows, or doesn't, in a person's words: pure."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from lockstep.closing import ACTIVE_S
+from lockstep.evidence import Evidence
+from lockstep.findings import Finding, Why
+from lockstep.outcomes import ACCEPTED, BROADCAST, OTHERS, UNANSWERED, Outcomes
+from lockstep.pace import Pace, is_due
+from lockstep.reasons import REASONS, Remedy, remedy_for
+from lockstep.row import Row
+from lockstep.wording import ago, duration, name, why_not
+
+# So many phones of a kind are named, each with a sentence; what is more is counted.
+NAMED_MAX = 5
+
+# A delivery that set out so long ago is over, or was cut short: a function has a minute.
+UNDER_WAY_MS = 60_000
+
+
+def verdict(evidence: Evidence, findings: Iterable[Finding], pace: Pace, *, now_ms: int) -> list[str]:
+    """Say it in sentences, the most important first."""
+    found, row = list(findings), evidence.row
+    sentences = [_headline(evidence, found, now_ms)]
+    if row.registers.running and row.registers.state is not None:
+        sentences += _of_phones(row, found, now_ms)
+    sentences += _of_delivery(evidence, now_ms)
+    sentences += _of_outcomes(evidence, now_ms)
+    sentences += _of_settings(row, pace, now_ms)
+    return sentences
+
+
+# --- does it show
+
+
+def _headline(evidence: Evidence, found: list[Finding], now_ms: int) -> str:
+    row = evidence.row
+    end = row.registers.end
+    if row.registers.ended and end is not None:
+        ended = ago(end.version.published_at_ms, now_ms)
+        return f"It ended {ended}: it shows nowhere, but for what iOS keeps until its dismissal."
+    if not row.registers.running:
+        return "It should show nowhere: neither a start nor a state of it has been published."
+    if row.registers.state is None:
+        return "It should show nowhere: it has no content-state yet."
+    phones = [one for one in found if one.phone is not None]
+    shows = sum(one.why.shows for one in phones)
+    if evidence.cut:
+        return f"It should show on {shows} of the {len(phones)} phones that were looked at; there are more."
+    if not phones:
+        named = "its start names nobody" if not row.names_somebody else "no phone that its start names can be started"
+        return f"It should show nowhere: no phone has a card of it, and {named}."
+    return f"It should show on {shows} of {len(phones)} phone{'s' if len(phones) != 1 else ''}."
+
+
+def _of_phones(row: Row, found: list[Finding], now_ms: int) -> Iterator[str]:
+    lacking = [one for one in found if not one.why.shows]
+    for why, of_kind in groupby(lacking, key=lambda one: one.why):
+        same = list(of_kind)
+        if len(same) > NAMED_MAX:
+            who = "users" if why is Why.NO_START_TOKEN else "phones"
+            yield f"{len(same)} {who}: {why_not(why, row, max(one.at_ms for one in same), now_ms)}"
+            continue
+        yield from (f"{name(one)}: {why_not(why, row, one.at_ms, now_ms)}" for one in same)
+
+
+# --- has it gone out
+
+
+def _of_delivery(evidence: Evidence, now_ms: int) -> Iterator[str]:
+    row = evidence.row
+    if row.owes:
+        yield _owed(evidence, now_ms)
+    elif row.registers.state is not None or row.registers.ended:
+        yield f"{_newest(row, now_ms)}, has gone out to everybody."
+
+
+def _owed(evidence: Evidence, now_ms: int) -> str:
+    row = evidence.row
+    what = f"{_newest(row, now_ms)}, has not gone out to everybody"
+    if is_due(row, now_ms):
+        return (
+            f"{what}: it waits for the pace, and sets out in {duration(max(0, row.due_at_ms - now_ms + 999) // 1000)}."
+        )
+    if row.sliced and evidence.slices:
+        done = sum(is_served(evidence, one.slice.revision, done=one.slice.done) for one in evidence.slices)
+        return f"{what}: {done} of {len(evidence.slices)} slices have it."
+    if row.claimed_revision == row.revision and now_ms - row.delivered_at_ms < UNDER_WAY_MS:
+        return f"{what}: it set out {ago(row.delivered_at_ms, now_ms)}."
+    return f"{what}, and nothing tells that it is under way: look at the age of the queues, and at the dead letters."
+
+
+def _newest(row: Row, now_ms: int) -> str:
+    what = "end" if row.registers.ended else "newest state"
+    return f"The {what}, published {ago(row.registers.published_at_ms, now_ms)}"
+
+
+def is_served(evidence: Evidence, revision: int, *, done: bool) -> bool:
+    """Say whether a slice has brought the row's revision to all of its phones."""
+    return done and revision >= evidence.row.revision
+
+
+# --- what Apple said
+
+
+def _of_outcomes(evidence: Evidence, now_ms: int) -> Iterator[str]:
+    for heard, of_what in ((all_heard(evidence), "pushes to cards"), (evidence.starts_heard, "starts")):
+        if heard is None or heard.revision < evidence.row.run_revision:
+            continue
+        pushes = sum(count for kind, count in heard.counts if not kind.startswith(BROADCAST))
+        for kind, count in heard.counts:
+            if kind.removeprefix(BROADCAST) == ACCEPTED:
+                continue
+            what = f"{count} of the last {pushes} {of_what}"
+            if kind.startswith(BROADCAST):
+                what = f"{count} of the last broadcasts"
+            yield f"{what}, {ago(heard.at_ms, now_ms)}: {_said(kind.removeprefix(BROADCAST))}"
+
+
+def all_heard(evidence: Evidence) -> Outcomes | None:
+    """Sum up what became of the last pushes to cards: of the whole, or of all slices that brought the newest state yet."""
+    heard = evidence.cards_heard
+    for each in sorted((one.slice.cards for one in evidence.slices if one.slice.cards), key=lambda one: one.revision):
+        heard = each if heard is None or heard.revision < each.revision else heard.and_then(each)
+    return heard
+
+
+def _said(kind: str) -> str:
+    if kind == UNANSWERED:
+        return "no answer from Apple (a firewall, DNS, Apple down?); tried again, but for a start that may have been taken."
+    if kind == OTHERS:
+        return "rejected for several other reasons; the log of push names each."
+    known = REASONS.get(kind)
+    remedy = known.remedy if known else remedy_for(400, kind)
+    return f"rejected with {kind}{f' ({known.meaning.rstrip(".")})' if known else ''}; {_REMEDIES[remedy]}"
+
+
+_REMEDIES = {
+    Remedy.NONE: "nothing to do.",
+    Remedy.RETRY: "tried again.",
+    Remedy.FORGET_TOKEN: "forgotten: the app was removed, the card is over, or the token changed.",
+    Remedy.FORGET_CHANNEL: "the channel is made anew with the next run.",
+    Remedy.OTHER_ENVIRONMENT: "the phone said the wrong environment, or the token is no more.",
+    Remedy.NEW_PROVIDER_TOKEN: "tried again with a new provider token.",
+    Remedy.REFUSE: "not tried again: is BundleId this app's, and the payload right?",
+    Remedy.STOP_AND_ALARM: "nothing goes out until the key, its team or the topic is right (make key).",
+}
+
+
+# --- what else may keep it from showing
+
+
+def _of_settings(row: Row, pace: Pace, now_ms: int) -> Iterator[str]:
+    start, state = row.registers.start, row.registers.state
+    if not row.registers.running:
+        return
+    if start is not None and now_ms - start.version.published_at_ms >= ACTIVE_S * 1000:
+        yield "Its start is more than eight hours old: Apple has ended its cards."
+    stale_s = state.value.get("stale-date") if state else None
+    if isinstance(stale_s, int | float) and stale_s * 1000 <= now_ms:
+        yield f"Its stale-date was {ago(int(stale_s * 1000), now_ms)}: iOS shows it as outdated."
+    if row.lowered and row.hour == now_ms // 3_600_000:
+        yield (
+            f"This hour's {pace.priority_budget} silent updates with priority 10 are spent ({row.spent} so far): what follows "
+            "goes out with 5, and iOS may show it later."
+        )
+    if row.storage is not None and not row.owes and not any(one.run == row.run for one in row.channels):
+        yield (
+            "Its start asks for a channel, and Apple has given none: everybody gets a token. Is the broadcast capability ticked "
+            "on the App ID?"
+        )
