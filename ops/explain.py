@@ -17,6 +17,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from lockstep.errors import InvalidInput, LockstepError
+from lockstep.ids import is_id
 from ops.facts import told
 from ops.stack import output
 
@@ -82,7 +83,7 @@ def on_this_machine(endpoints: Path) -> Api:
         raise InvalidInput(
             "STACK", f"names the stack to ask; without it `make up` must run here ({endpoints})"
         ) from error
-    return Api("make up", url, _LOCAL_REGION, Credentials(_LOCAL_KEY, _LOCAL_KEY), local=True)
+    return Api("the stack on this machine", url, _LOCAL_REGION, Credentials(_LOCAL_KEY, _LOCAL_KEY), local=True)
 
 
 def ask(api: Api, activity: str, *, with_state: bool) -> dict[str, Any]:
@@ -139,6 +140,8 @@ def main(arguments: Sequence[str]) -> int:
             raise InvalidInput(
                 "ACTIVITY", "names the activity that is asked about: make explain STACK=… ACTIVITY=order-42"
             )
+        if not is_id(given.activity):
+            raise InvalidInput("ACTIVITY", "must be 1 to 128 of the characters A-Z a-z 0-9 . _ : @ -")
         api = deployed(given.stack) if given.stack else on_this_machine(given.endpoints)
         answer = ask(api, given.activity, with_state=given.state)
     except (LockstepError, BotoCoreError, ClientError) as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lockstep.wording import ago, duration
 
-_LABEL = 18
+_LABEL = 20
 _WIDTH = 110
 
 type Answer = Mapping[str, Any]

@@ -1,6 +1,7 @@
 """Who may do what over HTTPS: every route of the template, for every kind of caller."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,10 @@ from lockstep.ids import phone_of
 from onebox import ROOT
 from onebox.aws import REGION
 from onebox.stack import Stack
-from onebox.template import Template
+from onebox.template import IAM, Template
 from tests.callers import LOOKALIKES, NAMELESS, STRANGERS, Caller
 from tests.pushing import now_ms, settle
+from tests.signers import FORGERS, OPERATOR, Headers
 from tests.two_users import ANA, CARD, EVE, EVES_PHONE, MATCH, ORDER, PHONE, TEAM, TYPE, TwoUsers
 
 
@@ -71,6 +73,10 @@ TAKING_OVER = [key for key, row in MATRIX.items() if row.takes_over]
 LEAVING = [key for key, row in MATRIX.items() if not row.takes_over]
 
 
+# Behind IAM: no user may ask them, whoever it is.
+OPERATORS: Mapping[str, str] = {"GET /v1/activities/{activity}": f"/v1/activities/{ORDER}?state=true"}
+
+
 def asked(key: str, device: str = PHONE) -> tuple[str, str, Any]:
     """Return method, target and body of a request to a route, about ana's activity and this phone."""
     method, target = key.split(" ")
@@ -95,11 +101,12 @@ def users(settled: TwoUsers) -> TwoUsers:
     return settled
 
 
-def test_every_route_of_the_template_stands_in_the_matrix_and_asks_for_a_token() -> None:
+def test_every_route_of_the_template_stands_in_the_matrix_and_asks_for_a_token_or_a_signature() -> None:
     routes = Template.load(ROOT / "template.yaml", region=REGION).routes()
 
-    assert sorted(route.key for route in routes) == sorted(MATRIX)
-    assert {route.authorizer for route in routes} == {"Jwt"}
+    assert sorted(route.key for route in routes) == sorted([*MATRIX, *OPERATORS])
+    assert {route.key for route in routes if route.authorizer == "Jwt"} == set(MATRIX)
+    assert {route.key for route in routes if route.authorizer == IAM} == set(OPERATORS)
 
 
 # --- who gets in
@@ -128,6 +135,60 @@ def test_lockstep_turns_away_from_every_route_whom_no_phone_could_belong_to(sett
         method, target, body = asked(key)
         answer = settled.ask(method, target, body, authorization=caller(settled.stack.identity))
         assert (key, answer.status, answer.json["field"]) == (key, 401, "user")
+
+    assert settled.anas() == before
+
+
+@pytest.mark.parametrize("forger", FORGERS.values(), ids=FORGERS)
+def test_api_gateway_turns_away_from_an_operators_route_whoever_did_not_sign_the_request(
+    settled: TwoUsers, forger: Callable[[str], Headers]
+) -> None:
+    log = settled.stack.functions["ExplainFunction"].log
+    log.clear()
+
+    for target in OPERATORS.values():
+        url = f"{settled.stack.api.url}{target}"
+        answer = settled.ask("GET", target, authorization=[], headers=forger(url))
+        assert (answer.status, answer.json) == (403, {"message": "Forbidden"})
+
+    assert log.lines == []
+
+
+@pytest.mark.parametrize("caller", [*STRANGERS.values(), *NAMELESS.values()], ids=[*STRANGERS, *NAMELESS])
+def test_no_token_opens_an_operators_route_whatever_it_says(settled: TwoUsers, caller: Caller) -> None:
+    for target in OPERATORS.values():
+        answer = settled.ask("GET", target, authorization=caller(settled.stack.identity))
+        assert (answer.status, answer.json) == (403, {"message": "Forbidden"})
+
+
+@pytest.mark.parametrize("user", [ANA, EVE, *LOOKALIKES])
+def test_no_user_may_ask_what_operators_ask_not_even_of_their_own(settled: TwoUsers, user: str) -> None:
+    for target in OPERATORS.values():
+        answer = settled.ask("GET", target, user=user)
+        assert (answer.status, answer.json) == (403, {"message": "Forbidden"})
+
+
+def test_an_operator_gets_in_and_changes_nothing(users: TwoUsers) -> None:
+    before, activities = users.anas(), users.activities()
+
+    for target in OPERATORS.values():
+        headers = list(OPERATOR.sign(f"{users.stack.api.url}{target}").items())
+        answer = users.ask("GET", target, authorization=[], headers=headers)
+        assert (answer.status, answer.json["activity"]) == (200, ORDER)
+        assert not [token for token in users.tokens.values() if token in answer.body.decode()]
+
+    assert (users.anas(), users.activities()) == (before, activities)
+
+
+def test_an_operators_signature_opens_no_route_of_users(settled: TwoUsers) -> None:
+    before = settled.anas()
+
+    for key in MATRIX:
+        method, target, body = asked(key)
+        content = b"" if body is None else json.dumps(body).encode()
+        headers = OPERATOR.sign(f"{settled.stack.api.url}{target}", method, content)
+        answer = settled.ask(method, target, body, authorization=[], headers=list(headers.items()))
+        assert (key, answer.status, answer.json) == (key, 401, {"message": "Unauthorized"})
 
     assert settled.anas() == before
 

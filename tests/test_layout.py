@@ -31,6 +31,7 @@ WORLDLY = {
     "forgetting": "stands on tokens",
     "handover": "stands on both tables",
     "http": "Powertools' events and answers",
+    "inquiry": "stands on both tables",
     "jobs": "stands on settle",
     "key_source": "Powertools' parameters, which bring boto3",
     "missing_cards": "stands on event_bus and tokens",
@@ -101,6 +102,7 @@ def test_the_package_knows_nothing_of_the_functions_nor_of_one_machine(path: Pat
         "register",
         "push",
         "sweep",
+        "explain",
         "onebox",
         "tests",
     }

@@ -55,6 +55,7 @@ def test_up_says_where_it_is_and_works_until_it_is_told_to_stop(tmp_path: Path) 
     try:
         endpoints = wait_for(tmp_path / "endpoints.json", process)
         assert set(json.loads((tmp_path / "env.json").read_text())) == {
+            "ExplainFunction",
             "PushFunction",
             "RegisterFunction",
             "SweepFunction",

@@ -163,7 +163,9 @@ def test_each_user_has_a_server_that_knows_no_other(tmp_path: Path) -> None:
     try:
         answers = [
             (answer.status, json.loads(answer.body))
-            for answer in (api.answer(request, route, {}, {"sub": user}) for user in ("ana", "ben", "ana"))
+            for answer in (
+                api.answer(request, route, {}, {"jwt": {"claims": {"sub": user}}}) for user in ("ana", "ben", "ana")
+            )
         ]
     finally:
         api.stop()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from onebox import ROOT
-from onebox.template import QueueSource, Schedule, Template
+from onebox.template import IAM, QueueSource, Schedule, Template
 
 SMALL = """
 Transform: AWS::Serverless-2016-10-31
@@ -34,6 +34,7 @@ def test_functions_are_found_with_their_code_and_limits(template: Template) -> N
     found = {spec.logical_id: (spec.code, spec.handler, spec.timeout_s) for spec in template.functions}
 
     assert found == {
+        "ExplainFunction": (ROOT / "functions", "explain.handler", 20),
         "PushFunction": (ROOT / "functions", "push.handler", 60),
         "RegisterFunction": (ROOT / "functions", "register.handler", 10),
         "SweepFunction": (ROOT / "functions", "sweep.handler", 120),
@@ -52,8 +53,10 @@ def test_every_route_has_an_authorizer(template: Template) -> None:
     routes = template.routes()
 
     assert "PUT /v1/devices/{device}" in {route.key for route in routes}
-    assert {(route.function, route.authorizer) for route in routes} == {("RegisterFunction", "Jwt")}
-    assert template.authorizers()["Jwt"].issuer == {"Ref": "JwtIssuer"}
+    assert {route.key: route.authorizer for route in routes if route.authorizer != "Jwt"} == {
+        "GET /v1/activities/{activity}": IAM
+    }
+    assert {name: one.issuer for name, one in template.authorizers().items()} == {"Jwt": {"Ref": "JwtIssuer"}}
 
 
 def test_what_the_template_leaves_out_gets_the_defaults_of_aws(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from docs.openapi import FILE, OPERATIONS, document, text
 from lockstep import models
 from onebox import ROOT
-from onebox.template import Template
+from onebox.template import IAM, Template
 
 DOCUMENT: dict[str, Any] = json.loads(FILE.read_text())
 
@@ -34,10 +34,12 @@ def test_the_file_is_what_the_code_makes() -> None:
     assert document() == DOCUMENT
 
 
-def test_it_has_the_routes_of_the_template() -> None:
+def test_it_has_the_apps_routes_of_the_template_and_none_that_only_operators_may_ask() -> None:
     template = Template.load(ROOT / "template.yaml", region="us-east-1")
 
-    assert set(operations()) == set(OPERATIONS) == {route.key for route in template.routes()}
+    apps = {route.key for route in template.routes() if route.authorizer != IAM}
+    assert set(operations()) == set(OPERATIONS) == apps
+    assert len(apps) == len(template.routes()) - 1
 
 
 def test_every_operation_has_a_name_of_its_own() -> None:

@@ -30,6 +30,7 @@ def test_no_permission_is_for_everything() -> None:
 def test_every_function_has_a_role_of_its_own() -> None:
     assert {name: named(one["Role"]) for name, one in properties("AWS::Lambda::Function").items()} == {
         "RegisterFunction": "RegisterRole",
+        "ExplainFunction": "ExplainRole",
         "PushFunction": "PushRole",
         "SweepFunction": "SweepRole",
     }
@@ -51,6 +52,7 @@ def test_only_a_stack_with_an_event_bus_may_tell_one_and_that_one_alone() -> Non
         "RegisterRole": 1,
         "PushRole": 1,
         "SweepRole": 0,
+        "ExplainRole": 0,
     }
     for condition, policy, otherwise in (one["Fn::If"] for policies in given.values() for one in policies):
         assert (condition, otherwise) == ("HasEventBus", {"Ref": "AWS::NoValue"})
@@ -60,6 +62,13 @@ def test_only_a_stack_with_an_event_bus_may_tell_one_and_that_one_alone() -> Non
     assert TEMPLATE.parameters["EventBusName"]["Default"] == ""
     elsewhere = [one for _, one in all_statements() if "events:PutEvents" in listed(one["Action"])]
     assert len(elsewhere) == 2, "those two"
+
+
+def test_who_explains_may_only_read() -> None:
+    reads = {"dynamodb:BatchGetItem", "dynamodb:Query"}
+    its_log = {"logs:CreateLogStream", "logs:PutLogEvents"}
+
+    assert {one.action for one in allowed() if one.function == "ExplainFunction"} == reads | its_log
 
 
 # --- calls and permissions, in the same words

@@ -7,7 +7,7 @@ import pytest
 
 from lockstep.apns import Environment
 from lockstep.errors import Misconfigured
-from lockstep.settings import PushSettings, RegisterSettings, SweepSettings
+from lockstep.settings import ExplainSettings, PushSettings, RegisterSettings, SweepSettings
 from onebox.stack import Stack
 
 REGISTER = {
@@ -43,12 +43,15 @@ SWEEP = {
     "SOLE_CHANNEL_OWNER": "false",
 }
 
-type Kind = type[RegisterSettings | PushSettings | SweepSettings]
+EXPLAIN = {name: PUSH[name] for name in ExplainSettings.VARIABLES if name in PUSH}
+
+type Kind = type[RegisterSettings | PushSettings | SweepSettings | ExplainSettings]
 
 KINDS: list[tuple[Kind, Mapping[str, str]]] = [
     (RegisterSettings, REGISTER),
     (PushSettings, PUSH),
     (SweepSettings, SWEEP),
+    (ExplainSettings, EXPLAIN),
 ]
 NAMED = [(kind, name) for kind, environ in KINDS for name in environ]
 
@@ -71,6 +74,7 @@ def test_settings_are_read_from_their_variables() -> None:
 def test_the_variables_that_settings_name_are_those_they_read(kind: Kind, environ: Mapping[str, str]) -> None:
     optional = {
         RegisterSettings: {"LOCAL_USER", "EVENT_BUS_NAME"},
+        ExplainSettings: {"LOCAL_USER"},
         PushSettings: {"APNS_CA_FILE", "EVENT_BUS_NAME"},
         SweepSettings: {"APNS_CA_FILE"},
     }[kind]

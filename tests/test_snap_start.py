@@ -15,7 +15,7 @@ from onebox import ROOT
 from onebox.template import FunctionSpec, Template
 from tests.template import SOURCE, TEMPLATE, TEXT, named, properties
 
-FUNCTIONS = ["RegisterFunction", "PushFunction", "SweepFunction"]
+FUNCTIONS = ["RegisterFunction", "ExplainFunction", "PushFunction", "SweepFunction"]
 
 # What Lambda keeps of a version's description.
 DESCRIPTION_MAX = 256

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from lockstep.returns import RECEIVES_MAX
-from lockstep.settings import PushSettings, RegisterSettings, SweepSettings
+from lockstep.settings import ExplainSettings, PushSettings, RegisterSettings, SweepSettings
 from onebox import ROOT
 from onebox.stack import Stack
-from onebox.template import FunctionSpec, QueueSource
+from onebox.template import IAM, FunctionSpec, QueueSource
 from tests.template import SOURCE, TEMPLATE, TEXT, named, properties, source_resources
 
-SETTINGS: Mapping[str, type[RegisterSettings | PushSettings | SweepSettings]] = {
+SETTINGS: Mapping[str, type[RegisterSettings | PushSettings | SweepSettings | ExplainSettings]] = {
     "RegisterFunction": RegisterSettings,
+    "ExplainFunction": ExplainSettings,
     "PushFunction": PushSettings,
     "SweepFunction": SweepSettings,
 }
@@ -90,7 +91,7 @@ def test_one_architecture_throughout() -> None:
     chosen = [{"Ref": "Architecture"}]
     layers = source_resources("AWS::Serverless::LayerVersion").values()
 
-    assert [function["Architectures"] for function in properties("AWS::Lambda::Function").values()] == [chosen] * 3
+    assert [function["Architectures"] for function in properties("AWS::Lambda::Function").values()] == [chosen] * 4
     assert [layer["Properties"]["CompatibleArchitectures"] for layer in layers] == [chosen] * 3
     # SAM takes no parameter there, so the default is what it builds for.
     default = TEMPLATE.parameters["Architecture"]["Default"]
@@ -137,8 +138,9 @@ def test_every_output_is_explained() -> None:
 # --- routes
 
 
-def test_the_template_and_register_know_the_same_routes(running_stack: Stack) -> None:
-    app = running_stack.functions["RegisterFunction"].names["app"]
+@pytest.mark.parametrize("function", ["RegisterFunction", "ExplainFunction"])
+def test_the_template_and_its_function_know_the_same_routes(running_stack: Stack, function: str) -> None:
+    app = running_stack.functions[function].names["app"]
     paths = app.get_openapi_schema(title="Lockstep", version="1").paths
     handled = {
         f"{method.upper()} {path}"
@@ -146,11 +148,15 @@ def test_the_template_and_register_know_the_same_routes(running_stack: Stack) ->
         for method in operations.model_dump(exclude_none=True)
     }
 
-    assert {route.key for route in TEMPLATE.routes()} == handled
+    assert {route.key for route in TEMPLATE.routes() if route.function == function} == handled
 
 
-def test_no_route_is_open_to_strangers() -> None:
-    assert {route.authorizer for route in TEMPLATE.routes()} == {"Jwt"}
+def test_no_route_is_open_to_strangers_and_none_of_operators_to_users() -> None:
+    """A function has routes of one kind: what it was not made for, nobody may ask it."""
+    assert {(route.function, route.authorizer) for route in TEMPLATE.routes()} == {
+        ("RegisterFunction", "Jwt"),
+        ("ExplainFunction", IAM),
+    }
 
 
 # --- queues
