@@ -150,11 +150,11 @@ class Judge:
         if there:
             # Of two cards the better one: it is what the user sees.
             return max(there, key=lambda found: _ORDER[found[0]])
-        for marker in each.markers:
-            if marker.row.owner == user:
-                return self._of_marker(marker)
-        if cards:
+        markers = [self._of_marker(trace) for trace in each.markers if trace.row.owner == user]
+        if cards and Why.DISMISSED not in (why for why, _ in markers):
             return Why.GONE, max(trace.at_ms for trace in cards)
+        if markers:
+            return markers[0]
         return self._of_start(phone, each.token), 0
 
     def _of_card(self, phone: Phone, trace: Trace) -> tuple[Why, int]:

@@ -140,7 +140,7 @@ _REMEDIES = {
     Remedy.NONE: "nothing to do.",
     Remedy.RETRY: "tried again.",
     Remedy.FORGET_TOKEN: "forgotten: the app was removed, the card is over, or the token changed.",
-    Remedy.FORGET_CHANNEL: "the channel is made anew with the next run.",
+    Remedy.FORGET_CHANNEL: "the channel is given up, and a new run makes another.",
     Remedy.OTHER_ENVIRONMENT: "the phone said the wrong environment, or the token is no more.",
     Remedy.NEW_PROVIDER_TOKEN: "tried again with a new provider token.",
     Remedy.REFUSE: "not tried again: is BundleId this app's, and the payload right?",

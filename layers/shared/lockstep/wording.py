@@ -52,8 +52,8 @@ def why_not(why: Why, row: Row, at_ms: int, now_ms: int) -> str:
             )
         case Why.CANT_START:
             return (
-                "it can't be started by push: the start lacks attributes-type, attributes, content-state or an alert with title "
-                "or body, or they are too long together."
+                "it can't be started by push: attributes-type, content-state or an alert with title or body is missing, or all "
+                "of it is too long together."
             )
         case Why.TO_BE_STARTED:
             return (
@@ -77,7 +77,10 @@ def why_not(why: Why, row: Row, at_ms: int, now_ms: int) -> str:
         case Why.SIGNED_OUT:
             return "nobody is signed in on it."
         case Why.DISMISSED:
-            return f"the user swiped the card away {then}; this run is not started there again."
+            return (
+                f"its card went {then}: the user swiped it away, or a report didn't list it any more. This run is not started "
+                "there again."
+            )
         case Why.GONE:
             return "it had a card, and its last report doesn't list it any more: it was swiped away, or is over."
         case Why.JUST_STARTED:
