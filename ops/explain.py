@@ -79,7 +79,7 @@ def on_this_machine(endpoints: Path) -> Api:
     """
     try:
         url = json.loads(endpoints.read_text())["api"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise InvalidInput(
             "STACK", f"names the stack to ask; without it `make up` must run here ({endpoints})"
         ) from error

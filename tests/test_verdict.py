@@ -12,7 +12,7 @@ from lockstep.outcomes import Outcomes
 from lockstep.phones import Phone
 from lockstep.row import Registers, Row
 from lockstep.slices import Known, Slice
-from lockstep.verdict import NAMED_MAX, UNDER_WAY_MS, all_heard
+from lockstep.verdict import NAMED_MAX, UNDER_WAY_MS, heard_by_cards, heard_of_starts
 from lockstep.wording import ago, duration, why_not
 from tests.explaining import (
     BENS,
@@ -187,11 +187,13 @@ def known(prefix: str, revision: int, *, done: bool, cards: Outcomes | None = No
 
 
 def test_of_a_big_audience_it_is_told_how_many_slices_have_it() -> None:
-    slices = (known("0", 4, done=True), known("1", 4, done=False), known("2", 3, done=True))
+    """What goes out in slices is owed no more once they are queued."""
+    slices = (known("0", 3, done=True), known("1", 3, done=False), known("2", 2, done=True))
 
-    told = said(evidence(card(), row=owing(shards=64), slices=slices))
+    told = said(replace(WELL, row=replace(ROW, shards=64), slices=slices))
 
-    assert told[-1] == f"{HAS_NOT}: 1 of 3 slices have it."
+    assert told[1:] == ["The newest state, published 4 min ago, is going out: 1 of 3 slices have it."]
+    assert said(replace(WELL, slices=slices[:1])) == said(WELL)
 
 
 # --- what Apple said
@@ -297,8 +299,12 @@ def test_of_a_big_audience_the_slices_of_the_newest_state_add_up() -> None:
         known("2", 4, done=True, cards=new),
     )
 
-    assert all_heard(evidence(cards_heard=old, slices=slices)) == Outcomes(4, 2, (("Accepted", 4), ("Unregistered", 2)))
-    assert all_heard(evidence(cards_heard=old)) == old
+    assert heard_by_cards(evidence(cards_heard=old, slices=slices)) == Outcomes(
+        4, 2, (("Accepted", 4), ("Unregistered", 2))
+    )
+    assert heard_by_cards(evidence(cards_heard=old)) == old
+    assert heard_by_cards(evidence(cards_heard=new, slices=slices[1:2])) == new
+    assert heard_of_starts(evidence(starts_heard=old, slices=slices)) == old
 
 
 # --- what else may keep it from showing

@@ -12,7 +12,7 @@ from lockstep.outcomes import Outcomes
 from lockstep.pace import Pace, is_due
 from lockstep.phones import Card
 from lockstep.row import Row
-from lockstep.verdict import all_heard, is_served, verdict
+from lockstep.verdict import heard_by_cards, heard_of_starts, is_served, verdict
 
 # So many phones are listed; those that don't show it come first.
 LISTED_MAX = 100
@@ -55,7 +55,7 @@ def explain(
         "environments": _environments(evidence, findings),
         "starts_without_card": sum(one.why in (Why.NO_CARD, Why.UNCONFIRMED, Why.JUST_STARTED) for one in findings),
         "phones": [_phone(one) for one in findings[:LISTED_MAX]],
-        "outcomes": {"cards": _outcomes(all_heard(evidence)), "starts": _outcomes(evidence.starts_heard)},
+        "outcomes": {"cards": _outcomes(heard_by_cards(evidence)), "starts": _outcomes(heard_of_starts(evidence))},
         "channels": [
             {"environment": one.environment.value, "id": one.id, "run": one.run, "storage": one.storage.value}
             for one in row.channels
@@ -192,7 +192,7 @@ def _slices(evidence: Evidence, now_ms: int) -> JsonObject | None:
         return None
     return {
         "slices": len(evidence.slices),
-        "have_the_newest": sum(is_served(evidence, one.slice.revision, done=one.slice.done) for one in evidence.slices),
+        "have_the_newest": sum(is_served(evidence, one) for one in evidence.slices),
         "worked_on": sum(one.until_ms > now_ms for one in evidence.slices),
         "split_further": sum(one.split for one in evidence.slices),
     }

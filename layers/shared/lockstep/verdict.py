@@ -1,6 +1,7 @@
 """Why an activity shows, or doesn't, in a person's words: pure."""
 
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from itertools import groupby
 
 from lockstep.closing import ACTIVE_S
@@ -10,6 +11,7 @@ from lockstep.outcomes import ACCEPTED, BROADCAST, OTHERS, UNANSWERED, Outcomes
 from lockstep.pace import Pace, is_due
 from lockstep.reasons import REASONS, Remedy, remedy_for
 from lockstep.row import Row
+from lockstep.slices import Known
 from lockstep.wording import ago, duration, name, why_not
 
 # So many phones of a kind are named, each with a sentence; what is more is counted.
@@ -69,26 +71,22 @@ def _of_phones(row: Row, found: list[Finding], now_ms: int) -> Iterator[str]:
 
 
 def _of_delivery(evidence: Evidence, now_ms: int) -> Iterator[str]:
-    row = evidence.row
+    row, newest = evidence.row, _newest(evidence.row, now_ms)
+    served = sum(is_served(evidence, one) for one in evidence.slices)
     if row.owes:
-        yield _owed(evidence, now_ms)
+        yield f"{newest}, has not gone out to everybody{_owed(row, now_ms)}"
+    elif served < len(evidence.slices):
+        yield f"{newest}, is going out: {served} of {len(evidence.slices)} slices have it."
     elif row.registers.state is not None or row.registers.ended:
-        yield f"{_newest(row, now_ms)}, has gone out to everybody."
+        yield f"{newest}, has gone out to everybody."
 
 
-def _owed(evidence: Evidence, now_ms: int) -> str:
-    row = evidence.row
-    what = f"{_newest(row, now_ms)}, has not gone out to everybody"
+def _owed(row: Row, now_ms: int) -> str:
     if is_due(row, now_ms):
-        return (
-            f"{what}: it waits for the pace, and sets out in {duration(max(0, row.due_at_ms - now_ms + 999) // 1000)}."
-        )
-    if row.sliced and evidence.slices:
-        done = sum(is_served(evidence, one.slice.revision, done=one.slice.done) for one in evidence.slices)
-        return f"{what}: {done} of {len(evidence.slices)} slices have it."
+        return f": it waits for the pace, and sets out in {duration(max(0, row.due_at_ms - now_ms + 999) // 1000)}."
     if row.claimed_revision == row.revision and now_ms - row.delivered_at_ms < UNDER_WAY_MS:
-        return f"{what}: it set out {ago(row.delivered_at_ms, now_ms)}."
-    return f"{what}, and nothing tells that it is under way: look at the age of the queues, and at the dead letters."
+        return f": it set out {ago(row.delivered_at_ms, now_ms)}."
+    return ", and nothing tells that it is under way: look at the age of the queues, and at the dead letters."
 
 
 def _newest(row: Row, now_ms: int) -> str:
@@ -96,16 +94,16 @@ def _newest(row: Row, now_ms: int) -> str:
     return f"The {what}, published {ago(row.registers.published_at_ms, now_ms)}"
 
 
-def is_served(evidence: Evidence, revision: int, *, done: bool) -> bool:
-    """Say whether a slice has brought the row's revision to all of its phones."""
-    return done and revision >= evidence.row.revision
+def is_served(evidence: Evidence, known: Known) -> bool:
+    """Say whether a slice has brought the row's newest state to all of its phones."""
+    return known.slice.done and known.slice.revision >= evidence.row.revision
 
 
 # --- what Apple said
 
 
 def _of_outcomes(evidence: Evidence, now_ms: int) -> Iterator[str]:
-    for heard, of_what in ((all_heard(evidence), "pushes to cards"), (evidence.starts_heard, "starts")):
+    for heard, of_what in ((heard_by_cards(evidence), "pushes to cards"), (heard_of_starts(evidence), "starts")):
         if heard is None or heard.revision < evidence.row.run_revision:
             continue
         pushes = sum(count for kind, count in heard.counts if not kind.startswith(BROADCAST))
@@ -118,12 +116,21 @@ def _of_outcomes(evidence: Evidence, now_ms: int) -> Iterator[str]:
             yield f"{what}, {ago(heard.at_ms, now_ms)}: {_said(kind.removeprefix(BROADCAST))}"
 
 
-def all_heard(evidence: Evidence) -> Outcomes | None:
-    """Sum up what became of the last pushes to cards: of the whole, or of all slices that brought the newest state yet."""
-    heard = evidence.cards_heard
-    for each in sorted((one.slice.cards for one in evidence.slices if one.slice.cards), key=lambda one: one.revision):
-        heard = each if heard is None or heard.revision < each.revision else heard.and_then(each)
-    return heard
+def heard_by_cards(evidence: Evidence) -> Outcomes | None:
+    """Sum up what became of the last pushes to cards: of the whole, or of all slices that have brought the newest state yet."""
+    return _summed(evidence.cards_heard, (one.slice.cards for one in evidence.slices))
+
+
+def heard_of_starts(evidence: Evidence) -> Outcomes | None:
+    """Sum up what became of the last starts, in the same way."""
+    return _summed(evidence.starts_heard, (one.slice.starts for one in evidence.slices))
+
+
+def _summed(whole: Outcomes | None, parts: Iterable[Outcomes | None]) -> Outcomes | None:
+    every = [one for one in (whole, *parts) if one is not None]
+    newest = max((one.revision for one in every), default=0)
+    same = sorted((one for one in every if one.revision == newest), key=lambda one: one.at_ms)
+    return reduce(Outcomes.and_then, same) if same else None
 
 
 def _said(kind: str) -> str:
