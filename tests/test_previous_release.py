@@ -132,6 +132,15 @@ def test_an_app_that_reports_is_told_the_state_and_owed_nothing(stage: Stage, go
     assert not stage.pushed(), "its token is the one that was caught up"
 
 
+def test_why_it_shows_is_told_of_what_either_release_left(stage: Stage, go_on: Any) -> None:
+    go_on("at_rest")
+
+    answer = stage.stack.functions["ExplainFunction"].invoke(json.loads((ROOT / "events" / "explain.json").read_text()))
+
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"])["verdict"][0] == "It should show on 2 of 2 phones."
+
+
 def test_guests_stay_the_only_ones(stage: Stage, go_on: Any) -> None:
     go_on("at_rest")
 

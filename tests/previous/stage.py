@@ -64,15 +64,15 @@ class Stage:
     # --- what is deployed
 
     def deploy(self, release: Release) -> None:
-        """Let all functions be of a release."""
+        """Let all functions be of a release; one that the previous has not stays as it is."""
         self.release = release
         more = {
             "PushFunction": page_of(release, _PAGE_PHONES) | {"SLICE_PHONES": "10000"},
             "SweepFunction": {"SOLE_CHANNEL_OWNER": "true"},
             "RegisterFunction": {},
         }
-        for name, function in self.stack.functions.items():
-            self._releases.deploy(function, release, more[name])
+        for name, variables in more.items():
+            self._releases.deploy(self.stack.functions[name], release, variables)
 
     @contextmanager
     def dying(self, operation: str, at: Callable[[Mapping[str, Any]], bool], *, function: str) -> Iterator[None]:
