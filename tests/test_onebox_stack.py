@@ -120,13 +120,13 @@ def test_endpoints_have_the_names_that_others_rely_on(stack: Stack) -> None:
 def test_sam_gets_the_variables_of_every_function(stack: Stack) -> None:
     environments: dict[str, Any] = stack.environments("ben")
 
-    assert set(environments) == {"PushFunction", "RegisterFunction", "SweepFunction"}
+    assert set(environments) == {"ExplainFunction", "PushFunction", "RegisterFunction", "SweepFunction"}
     push, register = environments["PushFunction"], environments["RegisterFunction"]
     assert push["APNS_CA_FILE"] == stack.apns.ca_file.read_text(), "a container sees none of our files"
     assert "SCHEMAS_FOLDER" not in push, "what the template says is true in a container: its layer is there"
     assert push["APNS_SANDBOX_URL"] == stack.apns.sandbox_url.replace("localhost", "host.docker.internal")
     assert register["AWS_ENDPOINT_URL"] == stack.aws.url.replace("127.0.0.1", "host.docker.internal")
-    assert register["LOCAL_USER"] == "ben"
+    assert register["LOCAL_USER"] == environments["ExplainFunction"]["LOCAL_USER"] == "ben"
 
 
 def test_in_this_process_nobody_is_the_local_user(stack: Stack) -> None:
