@@ -134,6 +134,10 @@ def test_a_user_who_has_a_phone_does_not_lack_one() -> None:
     assert [(one.user, one.why) for one in found] == [("ben", Why.TO_BE_STARTED), ("ana", Why.SHOWS)]
 
 
+def test_a_user_who_was_not_looked_at_is_not_said_to_lack_a_phone() -> None:
+    assert [one.user for one in findings(evidence(card(), cut=True))] == ["ana"]
+
+
 def test_an_activity_that_ended_starts_nobody() -> None:
     ended = Row("order-42", Registers(start=ROW.registers.start, end=STATE), run=RUN, revision=4)
 

@@ -270,6 +270,22 @@ def test_what_apple_did_not_take_is_told_with_what_becomes_of_it(counts: Outcome
     assert said(replace(WELL, cards_heard=counts))[-1] == sentence
 
 
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        (heard(Accepted=2), "2 of 2 phones."),
+        # Whose token was forgotten is not among those that should show it.
+        (heard(Accepted=2, Unregistered=1, BadDeviceToken=1), "2 of 2 phones."),
+        (heard(Accepted=2, broadcast__Unanswered=1), "2 of 2 phones."),
+        (heard(DeviceTokenNotForTopic=2), "2 of 2 phones, but Apple did not take 2 of the last 2 pushes at once."),
+        (heard(Accepted=1, Unanswered=1), "2 of 2 phones, but Apple did not take 1 of the last 2 pushes at once."),
+    ],
+)
+def test_a_state_that_apple_did_not_take_is_said_in_the_first_sentence(counts: Outcomes, words: str) -> None:
+    assert said(replace(WELL, cards_heard=counts))[0] == f"It should show on {words}"
+    assert said(replace(WELL, cards_heard=replace(counts, revision=2)))[0] == "It should show on 2 of 2 phones."
+
+
 def test_what_apple_took_is_not_worth_a_sentence() -> None:
     assert said(
         replace(WELL, cards_heard=heard(Accepted=2, broadcast__Accepted=1), starts_heard=heard(Accepted=2))

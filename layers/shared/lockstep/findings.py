@@ -110,7 +110,7 @@ class Judge:
         """Say of each phone whether the activity should show there; those where it shouldn't come first."""
         found = [finding for each in self._phones() if (finding := self._of(each)) is not None]
         have = {one.user for one in found}
-        if self._row.registers.running:
+        if self._row.registers.running and not self._evidence.cut:
             found += [Finding(user, None, Why.NO_START_TOKEN) for user in self._row.users if user not in have]
         return sorted(found, key=lambda one: (_ORDER[one.why], one.user, one.phone or ""))
 

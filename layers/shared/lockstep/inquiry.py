@@ -47,6 +47,7 @@ class Inquiry:
         self._slices = SliceItems(client, activities_table)
         self._now = now
         self._rows_max = rows_max
+        self._page_rows = min(rows_max, _PAGE_ROWS)
 
     def look(self, activity: str, *, deadline_s: float) -> Evidence | None:
         """Read what there is of an activity; None where there is nothing, or it has expired. Cut short at the deadline."""
@@ -58,6 +59,10 @@ class Inquiry:
         row = to_row(item)
         traces, whole = self._up_to(self._traces(row), deadline_s)
         named, all_named = self._up_to(self._named(row), deadline_s)
+        if not whole:
+            # Of phones beyond those whose cards were read, nobody knows whether they were started.
+            last = traces[-1].row.phone if traces else ""
+            named = [token for token in named if token.phone <= last]
         hashes = dict.fromkeys(one.phone for one in (*(trace.row for trace in traces), *named))
         phones, all_phones = self._up_to(self._phones(hashes), deadline_s)
         slices = self._slices.every(activity, born=row.first_run, most=SLICES_MAX) if row.sliced else []
@@ -88,7 +93,13 @@ class Inquiry:
         first = ""
         while True:
             items, end = read_page(
-                self._client, self._tokens_table, row.partitions, first=first, last="", limit=_PAGE_ROWS, only=_READ
+                self._client,
+                self._tokens_table,
+                row.partitions,
+                first=first,
+                last="",
+                limit=self._page_rows,
+                only=_READ,
             )
             yield [_to_trace(item) for item in items if lives(item, self._now_s)]
             if not end:

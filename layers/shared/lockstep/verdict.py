@@ -53,7 +53,17 @@ def _headline(evidence: Evidence, found: list[Finding], now_ms: int) -> str:
     if not phones:
         named = "its start names nobody" if not row.names_somebody else "no phone that its start names can be started"
         return f"It should show nowhere: no phone has a card of it, and {named}."
-    return f"It should show on {shows} of {len(phones)} phone{'s' if len(phones) != 1 else ''}."
+    return f"It should show on {shows} of {len(phones)} phone{'s' if len(phones) != 1 else ''}{_but(evidence)}."
+
+
+def _but(evidence: Evidence) -> str:
+    """What keeps the newest state from phones that are there; a phone whose token was forgotten counts among the others."""
+    heard = heard_by_cards(evidence)
+    if heard is None or heard.revision < evidence.row.revision:
+        return ""
+    pushes = {kind: count for kind, count in heard.counts if not kind.startswith(BROADCAST)}
+    failed = sum(count for kind, count in pushes.items() if kind != ACCEPTED and _remedy(kind) not in _FORGOTTEN)
+    return f", but Apple did not take {failed} of the last {sum(pushes.values())} pushes at once" if failed else ""
 
 
 def _of_phones(row: Row, found: list[Finding], now_ms: int) -> Iterator[str]:
@@ -139,9 +149,16 @@ def _said(kind: str) -> str:
     if kind == OTHERS:
         return "rejected for several other reasons; the log of push names each."
     known = REASONS.get(kind)
-    remedy = known.remedy if known else remedy_for(400, kind)
-    return f"rejected with {kind}{f' ({known.meaning.rstrip(".")})' if known else ''}; {_REMEDIES[remedy]}"
+    meaning = f" ({known.meaning.rstrip('.')})" if known else ""
+    return f"rejected with {kind}{meaning}; {_REMEDIES[_remedy(kind)]}"
 
+
+def _remedy(kind: str) -> Remedy:
+    # The status isn't kept: of a reason that we don't know, it is taken for one that is not tried again.
+    return remedy_for(400, kind)
+
+
+_FORGOTTEN = (Remedy.FORGET_TOKEN, Remedy.OTHER_ENVIRONMENT)
 
 _REMEDIES = {
     Remedy.NONE: "nothing to do.",
