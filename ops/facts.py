@@ -36,7 +36,7 @@ def facts(answer: Answer) -> Iterator[tuple[str, str]]:
     for road, label in (("cards", "last pushes"), ("starts", "last starts")):
         heard = answer["outcomes"][road]
         if heard is not None:
-            counts = ", ".join(f"{count} {kind}" for kind, count in heard["counts"].items()) or "none needed"
+            counts = ", ".join(f"{count} {kind}" for kind, count in heard["counts"].items()) or "none"
             yield label, f"{counts} (revision {heard['revision']}, {ago(heard['at_ms'], now_ms)})"
     budget = answer["budget"]
     ends = duration(budget["hour_ends_in_s"])
