@@ -83,7 +83,7 @@ def test_a_delivery_to_all_notes_what_became_of_its_pushes(stack: Stack) -> None
 
 def test_what_got_no_answer_is_told_apart(stack: Stack) -> None:
     started(stack, "ana")
-    stack.apns.faults.add(Fault("lost_answer", count=1))
+    stack.apns.faults.add(Fault("rst_stream", count=1))
 
     say(stack, update(minutes=5))
 
