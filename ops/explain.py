@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from lockstep.errors import InvalidInput, LockstepError
 from lockstep.ids import is_id
+from ops import account
 from ops.facts import told
 from ops.stack import output
 
@@ -144,8 +145,11 @@ def main(arguments: Sequence[str]) -> int:
             raise InvalidInput("ACTIVITY", "must be 1 to 128 of the characters A-Z a-z 0-9 . _ : @ -")
         api = deployed(given.stack) if given.stack else on_this_machine(given.endpoints)
         answer = ask(api, given.activity, with_state=given.state)
-    except (LockstepError, BotoCoreError, ClientError) as error:
+    except LockstepError as error:
         print(f"make explain: {error}", file=sys.stderr)
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        print(f"make explain: {account.told(error)}", file=sys.stderr)
         return 1
     print(json.dumps(answer, indent=2, ensure_ascii=False) if given.json else "\n".join(told(answer)))
     return 0
