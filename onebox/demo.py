@@ -53,7 +53,7 @@ class Story(Storyteller):
     # --- chapters
 
     def _the_order_is_taken(self) -> tuple[Phone, Phone]:
-        self._tell.title("1. Two phones register; the order starts on their lock screens")
+        self._tell.title("Two phones register; the order starts on their lock screens")
         ana, ben = (self._registers(name) for name in ("ana", "ben"))
         self._publish(
             {
@@ -73,36 +73,36 @@ class Story(Storyteller):
         return ana, ben
 
     def _a_phone_is_late(self, ana: Phone, ben: Phone) -> Phone:
-        self._tell.title("2. A third phone comes late, and catches up")
+        self._tell.title("A third phone comes late, and catches up")
         carl = self._registers("carl")
         self._tell.happens("Lockstep", "leaves the app a few seconds to start the card itself")
         self._all_show([carl], {"stage": "baking", "minutes": 25})
         self._wait("the late phone passes its token on", lambda: self._stack.phones.are_idle)
-        self._update([ana, ben, carl], {"stage": "with Dora", "minutes": 12})
+        self._update([ana, ben, carl], {"stage": "on its way", "minutes": 12})
         return carl
 
     def _the_alert_rings(self, *phones: Phone) -> None:
-        self._tell.title("3. An alert")
+        self._tell.title("An alert")
         alert = {"title": "Nearly there", "body": "7 minutes"}
-        self._update(phones, {"stage": "with Dora", "minutes": 7}, alert=alert)
+        self._update(phones, {"stage": "on its way", "minutes": 7}, alert=alert)
         for phone in phones:
             self._expect(phone.history[-1].rang, f"the alert rings on {phone.name}'s phone")
-        self._update(phones, {"stage": "with Dora", "minutes": 6})
+        self._update(phones, {"stage": "on its way", "minutes": 6})
         for phone in phones:
             self._expect(not phone.history[-1].rang, f"the update after it is silent on {phone.name}'s phone")
 
     def _a_token_rotates(self, *phones: Phone) -> str:
-        self._tell.title("4. iOS replaces a token midway")
+        self._tell.title("iOS replaces a token midway")
         phone = phones[0]
         old = self._token(phone)
         phone.rotate(ORDER)
         self._tell.happens(phone.name, "has a new update token; the old one is dead")
         self._wait("the new token reaches the API", lambda: self._stack.phones.are_idle)
-        self._update(phones, {"stage": "with Dora", "minutes": 4})
+        self._update(phones, {"stage": "on its way", "minutes": 4})
         return old
 
     def _a_token_is_dead(self, ana: Phone, ben: Phone, carl: Phone) -> str:
-        self._tell.title("5. A phone deletes the app; its token is found dead, and forgotten")
+        self._tell.title("A phone deletes the app; its token is found dead, and forgotten")
         dead = self._token(ben)
         ben.uninstall()
         self._tell.happens(ben.name, "deletes the app")
@@ -115,7 +115,7 @@ class Story(Storyteller):
     def _no_app_could_decode_it(self, *phones: Phone) -> None:
         if not self._stack.functions:
             return  # containers have the schemas of the layer that was built, not this story's
-        self._tell.title("6. A state that the app could not decode is refused")
+        self._tell.title("A state that the app could not decode is refused")
         self._publish({"event": "update", "content-state": {"stage": "at the door", "minutes": "now"}})
         self._wait("it is put aside", lambda: self._stack.queues.count("PublishDeadLetterQueue") == 1)
         [letter] = self._stack.queues.look("PublishDeadLetterQueue")
@@ -128,7 +128,7 @@ class Story(Storyteller):
         self._stack.aws.sqs.purge_queue(QueueUrl=self._stack.queues.urls["PublishDeadLetterQueue"])
 
     def _the_end(self, *phones: Phone) -> None:
-        self._tell.title("7. The end")
+        self._tell.title("The end")
         dismissal_s = int(time.time()) + 3600
         final = {"stage": "delivered", "minutes": 0}
         self._publish({"event": "end", "content-state": final, "dismissal-date": dismissal_s})
@@ -194,6 +194,8 @@ def tell(stories: Sequence[Storyteller], stack: Stack, timeline: Timeline, conso
     except Failed as failure:
         timeline.catch_up()
         lock_screens(console, stack.phones.all())
+        for letter in stack.queues.look("PublishDeadLetterQueue"):
+            console.print(f"\nPut aside: {letter.attributes.get('reason')}", soft_wrap=True)
         console.print(f"\nFAILED: {failure}", style="red", soft_wrap=True)
         return False
     lock_screens(console, stack.phones.all())

@@ -29,7 +29,7 @@ class Match(Storyteller):
     # --- chapters
 
     def _the_match_begins(self) -> list[Phone]:
-        self._tell.title("8. A match: all who follow the team get a card, whichever their iPhone")
+        self._tell.title("A match: all who follow the team get a card, whichever their iPhone")
         fans = [
             self._is_a_fan("dana"),
             self._is_a_fan("emil", os_version="26.1"),
@@ -63,7 +63,7 @@ class Match(Storyteller):
             self._expect(on == phone.hardware.runs(18), f"{phone.name}'s card is where its iOS lets it be")
 
     def _a_goal(self, fans: Sequence[Phone]) -> None:
-        self._tell.title("9. A goal: one push for all who are on a channel, one for each who is not")
+        self._tell.title("A goal: one push for all who are on a channel, one for each who is not")
         state, alert = {"score": "1–0"}, {"title": "Goal", "body": "Uno 1–0 Due"}
         before = len(self._stack.apns.pushes)
         self._update(fans, state, alert=alert)
@@ -77,7 +77,7 @@ class Match(Storyteller):
         self._tell.happens("Lockstep", f"{len(broadcasts)} broadcasts and a push, for {len(fans)} phones")
 
     def _somebody_was_away(self, fans: Sequence[Phone]) -> None:
-        self._tell.title("10. A phone was away; a channel that keeps nothing is swept")
+        self._tell.title("A phone was away; a channel that keeps nothing is swept")
         away = fans[0]
         away.go_offline()
         self._tell.happens(away.name, "goes into a tunnel")
@@ -90,7 +90,7 @@ class Match(Storyteller):
         self._expect(not away.history[-1].rang, "it makes no sound")
 
     def _the_end(self, fans: Sequence[Phone]) -> None:
-        self._tell.title("11. The final whistle")
+        self._tell.title("The final whistle")
         self._publish({"event": "end", "content-state": {"score": "2–1"}})
         self._all_show(fans, {"score": "2–1"})
         for phone in fans:

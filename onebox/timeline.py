@@ -42,10 +42,12 @@ class Timeline:
         self._phones = phones
         self._began_ms = time.time() * 1000
         self._told: dict[str, int] = {}
+        self._chapters = 0
 
     def title(self, text: str) -> None:
         """Begin a chapter."""
-        self._console.print(f"\n{text}", style="bold", soft_wrap=True)
+        self._chapters += 1
+        self._console.print(f"\n{self._chapters}. {text}", style="bold", soft_wrap=True)
 
     def publish(self, aps: Mapping[str, Any]) -> None:
         """Tell what was just published."""

@@ -44,10 +44,12 @@ class Order(Polled):
 
 
 class Wrong(Order):
-    """Expects what does not come."""
+    """Publishes what is refused, and expects what does not come."""
 
     def play(self) -> None:
         super().play()
+        self._publish({"event": "update"})
+        self._stack.drain()
         self._expect(False, "pigs fly")
 
 
@@ -86,6 +88,7 @@ def test_what_does_not_hold_is_said_and_nothing_is_summed_up_as_if_it_did(stack:
     held, text = told(Wrong, stack)
 
     assert not held
+    assert "Put aside: aps.content-state: " in text
     assert text.endswith("FAILED: it does not hold that pigs fly\n")
     assert "The lock screens now" in text
     assert "What happened" not in text
