@@ -312,3 +312,65 @@ def test_an_update_that_does_not_fit_is_shown_to_nobody_whether_it_comes_before_
         rows.append(row)
 
     assert rows[0].registers == rows[1].registers
+
+
+@pytest.mark.parametrize("event", ["update", "end"])
+def test_what_is_left_out_takes_all_with_it_that_its_publish_said(schemas: Schemas, event: str) -> None:
+    """Else an activity would have ended, or would ring, by a publish that is refused where it comes second."""
+    misfit = said({"minutes": "soon"}, 1, event=event, alert={"title": "WRONG", "body": "x"})
+
+    rows = []
+    for one, other in ((order(0), misfit), (misfit, order(0))):
+        row, _ = put(schemas, None, one)
+        row, fitted = put(schemas, row, other)
+        rows.append(row)
+
+    assert rows[0].registers == rows[1].registers
+    assert rows[1].registers.running
+    assert str(fitted.left_out) == "aps.content-state.minutes: must be a whole number"
+
+
+def test_an_older_end_stays_where_a_state_is_left_out(schemas: Schemas) -> None:
+    """It is of the run before, whose cards it ends."""
+    row, _ = put(schemas, None, order(0))
+
+    after, _ = put(
+        schemas,
+        row,
+        said({"minutes": 0}, 10, event="end"),
+        said(None, 20, event="start", **{"attributes-type": "MatchAttributes"}),
+    )
+
+    assert after.registers.end is not None
+    assert after.run > row.run
+    assert state_of(after) is None
+
+
+def test_what_stands_in_the_row_is_not_refused_when_it_comes_again(schemas: Schemas) -> None:
+    """It was taken, and perhaps not yet delivered, before its schema was deployed."""
+    row, _ = put(Schemas(), None, order(0))
+    row, _ = put(Schemas(), row, late(1, "soon"))
+
+    after, fitted = put(schemas, row, late(1, "soon"))
+
+    assert reasons(fitted) == [None]
+    assert after == row
+
+
+def test_a_schema_that_is_deployed_leaves_the_state_of_what_runs_alone(schemas: Schemas) -> None:
+    row, _ = put(Schemas(), None, order(0))
+    row, _ = put(Schemas(), row, late(5, "soon"))
+
+    after, fitted = put(schemas, row, said(None, 6, event="start"))
+
+    assert fitted.left_out is None
+    assert state_of(after) == {"minutes": "soon"}
+
+
+def test_what_comes_late_from_a_former_run_is_not_refused_though_the_next_one_has_ended_too(schemas: Schemas) -> None:
+    row, _ = put(schemas, None, order(0))
+    row, _ = put(schemas, row, said(None, 10, event="end"))
+    row, _ = put(schemas, row, match(20))
+    row, _ = put(schemas, row, said(None, 30, event="end"))
+
+    assert reasons(put(schemas, row, late(5, 25))[1]) == [None]

@@ -39,7 +39,7 @@ def test_what_is_no_swift_is_noticed() -> None:
     assert swift.wrong(swift._PARSER.parse(b"func f( {").root_node)
 
 
-@pytest.mark.parametrize("block", blocks("swift"), ids=str)
+@pytest.mark.parametrize("block", blocks("swift", document="ios.md"), ids=str)
 def test_every_quote_stands_in_a_file(block: Block) -> None:
     assert any(as_a_quote(block.text) in as_a_quote(path.read_text()) for path in FILES)
 

@@ -237,6 +237,29 @@ def test_a_value_of_many_levels_is_refused_like_any_other(tmp_path: Path, levels
     assert refusal(schemas, {"tree": value}).startswith("aps.content-state")
 
 
+@pytest.mark.parametrize("forms", ["anyOf", "oneOf"])
+def test_alternatives_of_many_levels_cost_neither_time_nor_memory(tmp_path: Path, forms: str) -> None:
+    """The validator's own account of what doesn't fit would take a gigabyte here."""
+    kinds = [
+        {"properties": {"kind": {"const": kind}, "next": {"$ref": "#/$defs/N"}}, "required": ["kind"]} for kind in "ab"
+    ]
+    state = {"properties": {"first": {"$ref": "#/$defs/N"}}}
+    schema = {"properties": {"content-state": state}, "$defs": {"N": {"type": "object", forms: kinds}}}
+    (tmp_path / "OrderAttributes.json").write_text(json.dumps(schema))
+    schemas = Schemas.from_folder(tmp_path)
+
+    def refused(levels: int) -> str:
+        value: dict[str, Any] = {"kind": "c"}
+        for _ in range(levels):
+            value = {"kind": "a", "next": value}
+        with pytest.raises(InvalidInput) as said:
+            schemas.check("OrderAttributes", None, {"first": value})
+        return str(said.value)
+
+    assert refused(300) == "aps.content-state: does not fit its schema, and is nested too deep to say where"
+    assert refused(3).startswith("aps.content-state.first.next.next.next.kind: must be ")
+
+
 def test_a_pattern_that_other_engines_choke_on_costs_nothing(tmp_path: Path) -> None:
     """Backtracking would take longer than the universe has been."""
     schemas = about(tmp_path, {"x": {"pattern": "^(a+)+$"}, "y": {"pattern": "^(?=a)(a+)+$"}})

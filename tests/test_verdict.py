@@ -250,7 +250,7 @@ def test_of_a_big_audience_it_is_told_how_many_slices_have_it() -> None:
         ),
         (
             heard(Surprise=1),
-            (f"{ONE} rejected with Surprise; not tried again: is BundleId this app's, and the payload right?"),
+            f"{ONE} rejected with Surprise, which this release doesn't know; the log of push names its status.",
         ),
         (
             heard(others=1),

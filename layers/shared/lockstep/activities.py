@@ -24,7 +24,7 @@ from lockstep.dynamodb import (
 )
 from lockstep.outcomes import Heard
 from lockstep.row import ROW_LIFE_S, Row
-from lockstep.row_items import NUMBERS, REGISTERS, from_register, to_row
+from lockstep.row_items import NUMBERS, OUTCOMES, REGISTERS, from_register, to_row
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -76,6 +76,8 @@ class Activities:
         if at_s:
             values |= {"sweep": _sweep(after.activity), "sweep_at_s": at_s}  # rows without these are not in the index
         gone = [name for name in (*REGISTERS, "channels", "sweep", "sweep_at_s") if name not in values]
+        # What a former life of the activity left behind, if DynamoDB has not deleted it yet.
+        gone += OUTCOMES if before is None else ()
         compared: dict[str, Value] = {"now_s": now_s} if before is None else {"before": before.writes}
         absent = "attribute_not_exists(activity) OR #expires_at_s <= :now_s"
         try:

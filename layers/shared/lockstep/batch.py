@@ -139,6 +139,7 @@ class Batch:
     def _count(self, said: Sequence[tuple[Publish, SqsRecord]], committed: Committed) -> tuple[SqsRecord, ...]:
         """Tell what became of publishes; returns the records of those that were not refused."""
         if committed.left_out is not None:
+            self._telemetry.count(Count.REFUSED)
             self._telemetry.log.warning(
                 "a state from before the start was left out",
                 activity=committed.row.activity,

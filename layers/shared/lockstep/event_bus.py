@@ -51,12 +51,15 @@ _TRIES = 2
 
 # By the clients' own time-outs, two tries of a call take no longer than this.
 _CALL_MAX_S = 7
+
+# Where a call fails, the next ones are likely to: pushes and answers would wait for each.
+_PAUSE_S = 60
 _CONFIG = CONFIG.merge(Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 2}))
 
 
 class EventBus:
     """
-    Takes events, and sends them together. What cannot be sent is counted and lost: nothing waits for it.
+    Takes events, and sends them together. What cannot be sent is counted and lost; a bus that fails is left alone for a minute.
 
     Args:
         stack: ARN of the stack whose events they are, for rules of a bus that many stacks share.
@@ -71,6 +74,7 @@ class EventBus:
         self._stack = stack
         self._now = now
         self._told: list[tuple[OutcomeEvent, float]] = []
+        self._paused_until_s = 0.0
 
     # --- what happened
 
@@ -134,14 +138,19 @@ class EventBus:
         """Send entries; returns those that EventBridge did not take."""
         left: list[PutEventsRequestEntryTypeDef] = []
         for group in batched(entries, _BATCH_MAX, strict=False):
-            if self._now() + _CALL_MAX_S > end_s:
+            now_s = self._now()
+            if now_s < self._paused_until_s:
+                left += group
+                continue
+            if now_s + _CALL_MAX_S > end_s:
                 self._note(len(group), "no time left")
                 left += group
                 continue
             try:
                 answer = self._client.put_events(Entries=group)
             except AWS_FAULTS as error:
-                self._note(len(group), f"{type(error).__name__}: {error}")
+                self._note(len(group), f"{type(error).__name__}: {error}; none is sent for {_PAUSE_S} s")
+                self._paused_until_s = self._now() + _PAUSE_S
                 left += group
                 continue
             if answer["FailedEntryCount"]:

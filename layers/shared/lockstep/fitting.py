@@ -51,7 +51,8 @@ def fit(schemas: Schemas, stored: Row | None, publishes: Sequence[Publish]) -> F
     Check publishes of one activity by the starts that are known, each of which was checked by itself.
 
     A state that came before anybody knew its type is looked at again once a start tells it. What doesn't fit then is left
-    out, as it would have been refused had the start come first; else the start would carry it, and make no card.
+    out with all that its publish said, as that would have been refused had the start come first; else the start would
+    carry it, and make no card. What stands in the row by a start of the same type was looked at when it came.
     """
     if not schemas.attributes_types:
         return Fitted(stored, _merged(publish.registers for publish in publishes), (None,) * len(publishes))
@@ -61,17 +62,29 @@ def fit(schemas: Schemas, stored: Row | None, publishes: Sequence[Publish]) -> F
     taken = [publish.registers for publish, reason in zip(publishes, refused, strict=True) if reason is None]
     said = _merged(taken)
     merged = merge(before, said)
-    same = (merged.start, merged.state) == (before.start, before.state)
-    wrong = None if same else _wrong(schemas, merged.start, merged.state)
+    looked_at = merged.state == before.state and _type(merged.start) == _type(before.start)
+    wrong = None if looked_at else _wrong(schemas, merged.start, merged.state)
     if wrong is None:
         return Fitted(stored, said, refused)
-    states = [one.state for one in (before, *taken) if one.state and not _wrong(schemas, merged.start, one.state)]
+    kept = [_without_misfit(schemas, merged.start, one) for one in (before, *taken)]
     return Fitted(
-        stored and replace(stored, registers=replace(before, state=None)),
-        replace(said, state=max(states, key=_version, default=None)),
+        stored and replace(stored, registers=replace(kept[0], state=None)),
+        replace(_merged(kept[1:]), state=_merged(kept).state),
         refused,
         wrong,
     )
+
+
+def _without_misfit(schemas: Schemas, start: Register | None, said: Registers) -> Registers:
+    """Leave out a state that doesn't fit, and what else its publish said since the start."""
+    state = said.state
+    if start is None or state is None or _wrong(schemas, start, state) is None:
+        return said
+    gone = replace(said, state=None)
+    if state.version > start.version:
+        alert, end = (None if one and one.version == state.version else one for one in (said.alert, said.end))
+        gone = replace(gone, alert=alert, end=end)
+    return gone
 
 
 def _merged(registers: Iterable[Registers]) -> Registers:
@@ -82,22 +95,32 @@ def _misfit(schemas: Schemas, publish: Publish, known: Sequence[Registers]) -> I
     """
     Check an update or an end by the newest start before it, else by the first one after it.
 
-    Where an end came before the latter, it is of a former run, and nobody knows that one's start any more.
+    Where an end came before the latter, it is of a former run, and nobody knows that one's start any more; and nothing that
+    is older than the start of what has ended is shown. What stands in the row, and comes again, was taken once.
     """
-    if publish.registers.start is not None:
+    stored = known[0]
+    if publish.registers.start is not None or _stands(publish, stored):
         return None
     starts = sorted((one.start for one in known if one.start), key=_version)
     before = [start for start in starts if start.version < publish.version]
     if before:
         return _wrong(schemas, before[-1], publish.registers.state)
     ended = any(publish.version < one.end.version < starts[0].version for one in known if starts and one.end)
-    return _wrong(schemas, starts[0], publish.registers.state) if starts and not ended else None
+    return _wrong(schemas, starts[0], publish.registers.state) if starts and not ended and not stored.ended else None
+
+
+def _stands(publish: Publish, stored: Registers) -> bool:
+    return any(register.version == publish.version for register in stored.given().values())
+
+
+def _type(start: Register | None) -> str | None:
+    attributes_type = start.value.get("attributes-type") if start else None
+    return attributes_type if isinstance(attributes_type, str) else None
 
 
 def _wrong(schemas: Schemas, start: Register | None, state: Register | None) -> InvalidInput | None:
-    attributes_type = start.value.get("attributes-type") if start else None
     try:
-        schemas.check(attributes_type if isinstance(attributes_type, str) else None, None, _content_state(state))
+        schemas.check(_type(start), None, _content_state(state))
     except InvalidInput as error:
         return error
     return None

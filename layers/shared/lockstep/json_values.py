@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from itertools import accumulate
 from typing import cast
 
@@ -53,6 +54,27 @@ def parse(text: str, *, nesting_max: int | None = None) -> Json:
     except RecursionError:
         raise NestedTooDeep("nested too deep") from None
     return value
+
+
+def objects_in(value: Json) -> Iterator[JsonObject]:
+    """Yield each object in a value, itself among them, however deep."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            yield one
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
+
+
+def levels_of(value: Json) -> int:
+    """Count the levels of arrays and objects."""
+    levels, level = 0, [value]
+    while level := [one for one in level if isinstance(one, dict | list)]:
+        levels += 1
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return levels
 
 
 def _is_deeper(text: str, levels: int) -> bool:

@@ -1,12 +1,12 @@
 """What became of the pushes of a delivery, in a few numbers that a row can hold: pure."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from lockstep.apns import Accepted, Outcome, Rejected
-from lockstep.json_values import compact, parse
 
 # Beside Apple's own reasons.
 ACCEPTED, UNANSWERED, OTHERS = "Accepted", "Unanswered", "others"
@@ -17,6 +17,8 @@ BROADCAST = "broadcast: "
 # Apple has some forty reasons and may find more: what is seldom is counted together, so that a row stays small.
 KINDS_MAX = 8
 _KIND_MAX_CHARACTERS = 48
+
+_TEXT = re.compile(r"(?P<revision>\d+) (?P<at_ms>\d+) (?P<counts>(?:[^,]*:\d+(?:,[^,]*:\d+)*)?)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Outcomes:
         """Sum up what was counted; of many kinds, the most frequent by name."""
         sums: Counter[str] = Counter()
         for kind, count in counted.items():
-            sums[kind[:_KIND_MAX_CHARACTERS]] += count
+            sums[kind[:_KIND_MAX_CHARACTERS].replace(",", ";")] += count
         others = sums.pop(OTHERS, 0)
         listed = sorted(sums.items(), key=lambda each: (-each[1], each[0]))
         others += sum(count for _, count in listed[KINDS_MAX:])
@@ -55,19 +57,18 @@ class Outcomes:
         )
 
     def to_text(self) -> str:
-        """Write them as a row holds them."""
-        return compact({"revision": self.revision, "at_ms": self.at_ms, "counts": dict(self.counts)})
+        """Write them as a row holds them: short, for DynamoDB counts each kilobyte of a row that is written."""
+        counts = ",".join(f"{kind}:{count}" for kind, count in self.counts)
+        return f"{self.revision} {self.at_ms} {counts}"
 
     @staticmethod
     def from_text(text: str | None) -> "Outcomes | None":
         """Read what `to_text` wrote; None where the row has none, as those of an earlier release have."""
-        said = parse(text) if text else None
-        if not isinstance(said, dict):
+        found = _TEXT.fullmatch(text or "")
+        if found is None:
             return None
-        revision, at_ms, counts = said.get("revision"), said.get("at_ms"), said.get("counts")
-        if not (isinstance(revision, int) and isinstance(at_ms, int) and isinstance(counts, dict)):
-            return None
-        return Outcomes(revision, at_ms, tuple((kind, n) for kind, n in counts.items() if isinstance(n, int)))
+        kinds = (one.rpartition(":") for one in found["counts"].split(",") if one)
+        return Outcomes(int(found["revision"]), int(found["at_ms"]), tuple((kind, int(n)) for kind, _, n in kinds))
 
 
 class Heard(NamedTuple):

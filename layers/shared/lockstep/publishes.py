@@ -79,6 +79,10 @@ def parse(message: Message, *, now_ms: int, guests_required: bool = False) -> Pu
         parts.require_for_start()
     storage = _channel(body, parts.event)
     guests = _guests(body, parts.event, () if storage else users)
+    if guests_required and storage:
+        raise InvalidInput(
+            "channel", "reaches whoever subscribes, and this stack requires that a start names its guests"
+        )
     if guests_required and guests is not None and guests["users"] is None:
         raise InvalidInput("guests", "are missing, and this stack requires them: who may follow?")
     priority = _priority(body.get("priority"))

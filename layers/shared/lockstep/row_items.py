@@ -27,6 +27,7 @@ NUMBERS = (
     "expires_at_s",
 )
 REGISTERS = ("start", "guests", "state", "alert", "end")
+OUTCOMES = ("card_outcomes", "start_outcomes")
 
 
 def from_register(register: Register) -> str:
@@ -44,7 +45,8 @@ def _to_register(stored: str) -> Register:
 
 def to_outcomes(item: Item) -> tuple[Outcomes | None, Outcomes | None]:
     """Read what became of the last delivery's pushes to cards, and of the last starts; push itself never asks."""
-    return Outcomes.from_text(text(item, "card_outcomes")), Outcomes.from_text(text(item, "start_outcomes"))
+    cards, starts = (Outcomes.from_text(text(item, name)) for name in OUTCOMES)
+    return cards, starts
 
 
 def to_row(item: Item) -> Row:

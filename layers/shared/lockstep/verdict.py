@@ -9,7 +9,7 @@ from lockstep.evidence import Evidence
 from lockstep.findings import Finding, Why
 from lockstep.outcomes import ACCEPTED, BROADCAST, OTHERS, UNANSWERED, Outcomes
 from lockstep.pace import Pace, is_due
-from lockstep.reasons import REASONS, Remedy, remedy_for
+from lockstep.reasons import REASONS, Remedy
 from lockstep.row import Row
 from lockstep.slices import Known
 from lockstep.wording import ago, duration, name, why_not
@@ -62,7 +62,7 @@ def _but(evidence: Evidence) -> str:
     if heard is None or heard.revision < evidence.row.revision:
         return ""
     pushes = {kind: count for kind, count in heard.counts if not kind.startswith(BROADCAST)}
-    failed = sum(count for kind, count in pushes.items() if kind != ACCEPTED and _remedy(kind) not in _FORGOTTEN)
+    failed = sum(count for kind, count in pushes.items() if kind != ACCEPTED and not _is_forgotten(kind))
     return f", but Apple did not take {failed} of the last {sum(pushes.values())} pushes at once" if failed else ""
 
 
@@ -149,13 +149,14 @@ def _said(kind: str) -> str:
     if kind == OTHERS:
         return "rejected for several other reasons; the log of push names each."
     known = REASONS.get(kind)
-    meaning = f" ({known.meaning.rstrip('.')})" if known else ""
-    return f"rejected with {kind}{meaning}; {_REMEDIES[_remedy(kind)]}"
+    if known is None:
+        return f"rejected with {kind}, which this release doesn't know; the log of push names its status."
+    return f"rejected with {kind} ({known.meaning.rstrip('.')}); {_REMEDIES[known.remedy]}"
 
 
-def _remedy(kind: str) -> Remedy:
-    # The status isn't kept: of a reason that we don't know, it is taken for one that is not tried again.
-    return remedy_for(400, kind)
+def _is_forgotten(kind: str) -> bool:
+    known = REASONS.get(kind)
+    return known is not None and known.remedy in _FORGOTTEN
 
 
 _FORGOTTEN = (Remedy.FORGET_TOKEN, Remedy.OTHER_ENVIRONMENT)
