@@ -230,6 +230,18 @@ def test_a_dead_start_token_is_told_of_with_the_type_it_starts(stack: Stack) -> 
     assert (dead["kind"], dead["attributes_type"], dead["status"]) == ("start", "OrderAttributes", 410)
 
 
+def test_a_bad_token_is_told_of_though_it_is_good_where_the_phone_did_not_say(stack: Stack) -> None:
+    """Nobody looks in the other environment for a phone that named one: so the event is no word of an uninstall."""
+    card = {"card": "card-1", "activity": ORDER, "token": stack.apns.issue_token(Environment.SANDBOX)}
+    ask(stack, "a-device", {"observed_at_ms": now_ms(), "environment": "production", "cards": [card]})
+
+    say(stack, update(minutes=3))
+
+    [dead] = told(stack, FORGOTTEN)
+    assert (dead["kind"], dead["environment"], dead["reason"]) == ("card", "production", "BadDeviceToken")
+    assert [push.environment for push in stack.apns.pushes] == [Environment.PRODUCTION]
+
+
 def test_a_token_that_was_registered_anew_is_not_told_of(stack: Stack, two: list[Any]) -> None:
     long_ago_ms = now_ms() - 3_600_000
     stack.apns.faults.add(Fault("answer", status=410, reason="Unregistered", timestamp_ms=long_ago_ms))
