@@ -1,6 +1,7 @@
 """What an operator does to a deployed stack, against moto."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,11 @@ from onebox.aws import ENVIRONMENT
 from onebox.environment import variables
 from onebox.stack import Stack
 from ops import key, redrive
+from tests.aws_relay import relayed
+from tests.documents import ROOT
 from tests.messages import START_APS, update
 from tests.pushing import ORDER, minutes, say, settle, started
+from tests.roles import Call
 
 
 @pytest.fixture(autouse=True)
@@ -174,3 +178,36 @@ def test_a_message_that_was_never_delivered_is_delivered_by_its_redrive(stack: S
 def test_an_unknown_stack_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert redrive.main(["--stack", "no-such-stack"]) == 1
     assert "no-such-stack is not in this account and us-east-1" in capsys.readouterr().err
+
+
+# --- who may run them
+
+
+def permitted() -> set[Call]:
+    """Return what the page on running a stack says that each command needs; explain's request is no call of boto3."""
+    section = (ROOT / "docs" / "operations.md").read_text().split("\n## Who may do what\n")[1].partition("\n## ")[0]
+    needed, command = set[Call](), ""
+    for first, actions, resources in re.findall(r"^\| (.*?) ?\| (`.*?) \| (`.*?) \|$", section, re.MULTILINE):
+        command = first.strip("`") or command
+        pairs = (
+            (action, one) for action in re.findall(r"`(.*?)`", actions) for one in re.findall(r"`(.*?)`", resources)
+        )
+        needed |= {Call(command, action, one) for action, one in pairs if command != "make explain"}
+    return needed | {Call(command, "cloudformation:DescribeStacks", "") for command in ("make key", "make redrive")}
+
+
+def test_the_commands_ask_of_aws_what_the_page_says_that_they_need_and_nothing_else(
+    stack: Stack, deployed: tuple[str, str], tmp_path: Path
+) -> None:
+    name, secret = deployed
+    file = p8(tmp_path / "AuthKey_KEYID12345.p8", ec.generate_private_key(ec.SECP256R1()))
+    for source in ("Publish", "Delivery", "Slice"):
+        stack.queues.send(f"{source}DeadLetterQueue", "{}")
+
+    with relayed(stack.aws.url, "make key") as (url, of_key), variables({"AWS_ENDPOINT_URL": url}):
+        assert put_key(file, name) == 0
+    with relayed(stack.aws.url, "make redrive") as (url, of_redrive), variables({"AWS_ENDPOINT_URL": url}):
+        assert redrive.main(["--stack", name]) == 0
+
+    asked = {call._replace(resource="SigningKey") if call.resource == secret else call for call in of_key | of_redrive}
+    assert asked == permitted()
