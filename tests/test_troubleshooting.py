@@ -2,18 +2,29 @@
 
 import json
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from lockstep.envelope import SqsRecord, open_envelope
 from lockstep.errors import InvalidInput
+from lockstep.findings import Why
+from lockstep.fitting import check
 from lockstep.merge import Effect
 from lockstep.publishes import parse
 from lockstep.reasons import REASONS
+from lockstep.schemas import Schemas
 from lockstep.telemetry import Count
+from lockstep.wording import why_not
+from onebox.phone import Phone
 from onebox.stack import Stack
+from tests.asking import explained
 from tests.documents import ROOT
+from tests.explaining import ROW
 from tests.messages import NOW_MS, sqs, start, update
+from tests.producer_side import SCHEMA
+from tests.pushing import ORDER, ask, now_ms, say, settle, started
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 TEMPLATE = (ROOT / "template.yaml").read_text()
@@ -30,6 +41,8 @@ REFUSED: dict[str, object] = {
     "aps.stale-date: is in milliseconds": update(aps={"stale-date": NOW_MS}),
     "to: goes with": update(to={"users": ["ana"]}),
     "aps.attributes.run: is set": start(aps={"attributes": {"run": 1}}),
+    "aps.content-state.minutes: is missing": start(aps={"content-state": {"driver": "Ana"}}),
+    "aps: makes the start push": start("order-42", "ana", aps={"attributes": {"shop": "x" * 3900}}),
     "published_at_ms: must be": update(published_at_ms=str(NOW_MS)),
     "published_at_ms: is over": update(published_at_ms=NOW_MS // 1000),
     "guests: are missing": start(),
@@ -40,9 +53,22 @@ def section(heading: str) -> str:
     return PAGE.split(f"\n## {heading}\n")[1].partition("\n## ")[0]
 
 
+@pytest.fixture
+def schemas(tmp_path: Path) -> Schemas:
+    """Return the schema of a stack that has one."""
+    (tmp_path / "OrderAttributes.json").write_text(json.dumps(SCHEMA))
+    return Schemas.from_folder(tmp_path)
+
+
 def refusals() -> list[str]:
     found = re.findall(r"^\| `([^`]+)` \|", section("Messages in the dead-letter queue"), re.MULTILINE)
     return [reason for reason in found if reason != "reason"]
+
+
+def read(body: object, schemas: Schemas, *, guests_required: bool) -> None:
+    """Read a publish as push does."""
+    message = open_envelope(SqsRecord.of(sqs(body)), now_ms=NOW_MS)
+    check(schemas, parse(message, now_ms=NOW_MS, guests_required=guests_required))
 
 
 def test_every_refusal_of_the_page_is_tried() -> None:
@@ -50,15 +76,11 @@ def test_every_refusal_of_the_page_is_tried() -> None:
 
 
 @pytest.mark.parametrize("reason", refusals())
-def test_a_publish_is_refused_for_the_reason_that_the_page_names(reason: str) -> None:
+def test_a_publish_is_refused_for_the_reason_that_the_page_names(reason: str, schemas: Schemas) -> None:
     [body] = [body for begins, body in REFUSED.items() if reason.startswith(begins)]
 
     with pytest.raises(InvalidInput) as refused:
-        parse(
-            open_envelope(SqsRecord.of(sqs(body)), now_ms=NOW_MS),
-            now_ms=NOW_MS,
-            guests_required=reason.startswith("guests"),
-        )
+        read(body, schemas, guests_required=reason.startswith("guests"))
 
     assert str(refused.value) == reason
 
@@ -86,13 +108,78 @@ def test_every_name_is_a_metric_a_reason_an_alarm_a_parameter_or_an_output() -> 
 
 
 def test_every_log_line_is_written_and_every_outcome_said() -> None:
-    lines = re.findall(r"^\| `(\w+)` \| ", section("Where to look"), re.MULTILINE)
+    lines = re.findall(r"^\| `([\w ]+)` \| ", section("Where to look"), re.MULTILINE)
 
     assert lines
     assert [line for line in lines if not re.search(rf'log\.\w+\(\s*"{line}"', PACKAGE)] == []
     assert "attributes, state and alert together are too long to start" in PACKAGE
     assert {effect.value for effect in Effect} == {"took", "repeated", "superseded"}
     assert all(f"`{effect.value}`" in PAGE for effect in Effect)
+
+
+# --- what explain says
+
+
+def quoted() -> set[str]:
+    """Return what the page quotes of what `explain` says of a phone."""
+    cells = re.findall(r"`explain`: (.*?)(?: \||;)", PAGE)
+    return {words for cell in cells for words in re.findall(r'"([^"]+)"', cell)}
+
+
+def test_all_that_is_quoted_of_explain_is_said_by_it() -> None:
+    said = "\n".join(why_not(why, ROW, NOW_MS, NOW_MS) for why in Why)
+
+    assert len(quoted()) == 9
+    assert [words for words in quoted() if words not in said] == []
+
+
+def swiped(stack: Stack, phone: Phone) -> None:
+    phone.swipe(ORDER)
+
+
+def token_changed(stack: Stack, phone: Phone) -> None:
+    phone.kill_tokens(ORDER)
+    say(stack, update(ORDER))
+
+
+def of_another_type(stack: Stack, phone: Phone) -> None:
+    say(stack, start(ORDER, "ben", aps={"attributes-type": "Order"}))
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (swiped, "the user swiped it away"),
+        (token_changed, "Apple called its card's token dead"),
+        (of_another_type, "no phone with a start token for Order:"),
+    ],
+)
+def test_what_happened_to_a_phone_is_what_explain_says_of_it(
+    stack: Stack, act: Callable[[Stack, Phone], None], words: str
+) -> None:
+    [phone] = started(stack, "ana")
+    stack.phones.of("ben")
+    settle(stack)
+
+    act(stack, phone)
+    settle(stack)
+
+    assert any(words in sentence for sentence in explained(stack)["verdict"])
+    assert any(words.startswith(one) for one in quoted())
+
+
+def test_of_a_card_that_was_registered_late_there_are_more_cards_than_phones(stack: Stack) -> None:
+    [phone] = started(stack, "ana")
+    path, card = f"{phone.hardware.device}/cards/late", {"activity": ORDER, "token": "ab" * 40}
+    ask(stack, path, {**card, "observed_at_ms": now_ms()})
+
+    [counts] = explained(stack)["environments"].values()
+
+    assert "`explain`: more cards than phones" in PAGE
+    assert (counts["phones"], counts["cards"]) == (1, 2)
+
+
+# --- push's log
 
 
 def test_a_line_of_pushs_log_is_found_by_the_filter_of_the_page(stack: Stack) -> None:
