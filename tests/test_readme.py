@@ -137,7 +137,9 @@ def test_every_output_is_one_of_the_template() -> None:
         assert re.search(rf"^  {name}:", template, re.MULTILINE), name
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "document", [*DOCUMENTS, ROOT / "layers" / "schemas" / "README.md"], ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_every_local_link_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", document.read_text()):
         if target.startswith("https://"):

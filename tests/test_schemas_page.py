@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lockstep.errors import InvalidInput
+from lockstep.schemas import Schemas
 from onebox import ROOT
 from onebox.__main__ import main
 from onebox.swift.changes import Side, breaks
@@ -50,6 +52,20 @@ def test_the_schema_is_what_the_page_shows(capsys: pytest.CaptureFixture[str]) -
     printed = capsys.readouterr()
     assert printed.err == warning
     assert list(json.loads(printed.out).items()) == list(json.loads(schema).items())
+
+
+def test_a_schema_that_is_put_where_the_page_says_has_a_publish_refused_in_its_words(folder: Path) -> None:
+    text = section("Have push refuse what does not fit")
+    [said] = blocks("sh", text)
+    make, build = said.splitlines()
+
+    assert call(make) == 0
+    schemas = Schemas.from_folder(folder / "layers" / "schemas")
+    with pytest.raises(InvalidInput) as refused:
+        schemas.check("OrderAttributes", None, {"stage": "cooking"})
+
+    assert f"`{refused.value}`" in text
+    assert build == "make build && sam deploy"
 
 
 def test_what_the_page_says_is_refused_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

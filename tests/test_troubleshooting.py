@@ -107,6 +107,15 @@ def test_every_name_is_a_metric_a_reason_an_alarm_a_parameter_or_an_output() -> 
     assert named - counted - REASONS.keys() - declared == set()
 
 
+def test_what_is_called_the_sweeps_metric_is_counted_by_the_sweep() -> None:
+    told = re.findall(r"(\w+)'s\s+metric `(\w+)`", PAGE)
+    sweeping = (ROOT / "layers" / "shared" / "lockstep" / "sweeping.py").read_text()
+    counted = {Count[name].value for name in re.findall(r"Count\.([A-Z_]+)", sweeping)}
+
+    assert {who for who, _ in told} == {"sweep"}
+    assert {metric for _, metric in told} <= counted
+
+
 def test_every_log_line_is_written_and_every_outcome_said() -> None:
     lines = re.findall(r"^\| `([\w ]+)` \| ", section("Where to look"), re.MULTILINE)
 
