@@ -134,7 +134,7 @@ def card_of(
         or not isinstance(attributes, Mapping)
         or not isinstance(state, Mapping)
         or not _is_whole(timestamp_s)
-        # The app's struct has `let activity: String` and `let run: Int`.
+        # The app's struct has `activity`; and a start whose `run` is no number is a mistake of ours.
         or not isinstance(attributes.get("activity"), str)
         or not _is_whole(attributes.get("run"))
         or not decodes(schemas, attributes_type, attributes, state)

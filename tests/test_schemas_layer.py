@@ -38,8 +38,8 @@ def test_the_example_is_a_schema_and_does_what_the_readme_says(tmp_path: Path) -
 
     with pytest.raises(InvalidInput, match=r"^aps\.content-state\.stop\.name: is missing$"):
         schemas.check("OrderAttributes", attributes, {"minutes": 7, "stop": {}})
-    with pytest.raises(InvalidInput, match=r"^aps\.attributes\.run: is missing$"):
-        schemas.check("OrderAttributes", {"shop": "Uno", "activity": "order-42"}, None)
+    with pytest.raises(InvalidInput, match=r"^aps\.attributes\.shop: is missing$"):
+        schemas.check("OrderAttributes", {"activity": "order-42"}, None)
 
 
 def test_the_command_names_what_there_is_and_what_is_no_schema(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_schema_is_renewed_as_the_page_says(folder: Path) -> None:
     main(["schema", "Attributes.swift", "-o", "layers/schemas"])
     made = schema.read_text()
     schema.write_text(
-        made.replace('"run"\n', '"run",\n          "old"\n').replace('"run": {', '"old": {}, "run": {', 1)
+        made.replace('"activity"\n', '"activity",\n          "old"\n').replace('"run": {', '"old": {}, "run": {', 1)
     )
 
     assert call(checked) == 1

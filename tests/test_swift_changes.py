@@ -103,6 +103,14 @@ def test_attributes_break_as_states_do() -> None:
     assert named(before, after) == [("attributes.shop", "is new, and required", NEW)]
 
 
+@pytest.mark.parametrize("own", ["let activity: String; let run: Int?", "let activity: String?", "let run: Int"])
+def test_what_lockstep_adds_to_every_start_the_app_of_before_gets_whatever_the_new_one_needs(own: str) -> None:
+    before, after = of("var a: Int"), of("var a: Int", own=own)
+
+    assert named(before, after) == []
+    assert {side for _, _, side in named(after, before)} == {NEW}, "cards of the app's own may be without"
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

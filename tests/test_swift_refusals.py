@@ -172,6 +172,8 @@ def test_activity_and_run_of_a_type_that_does_not_hold_them_are_refused(own: str
     [line] = refused(attributes("var minutes: Int", own=own))
 
     assert line.startswith(said)
+    advice = "`let activity: String`" if "`activity`" in said else "`let run: Int?`"
+    assert line.endswith(f"write {advice}")
 
 
 RAW = "struct B: Codable, RawRepresentable { let rawValue: String }"

@@ -347,5 +347,5 @@ def test_attributes_without_activity_and_run_are_warned_of() -> None:
 
     assert [line.partition(", which")[0] for line in lines] == [
         "2: warning: OrderAttributes has no `let activity: String`",
-        "2: warning: OrderAttributes has no `let run: Int`",
+        "2: warning: OrderAttributes has no `let run: Int?`",
     ]

@@ -14,9 +14,10 @@ from onebox.swift.translation import Translator
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-# What push adds to the attributes of every start. A run counts milliseconds: 32 bits are too few.
+# What push adds to the attributes of every start. A run counts milliseconds: 32 bits are too few. A card that the app makes
+# by itself knows of none.
 _RUN_MAX = 2**53
-_OURS = {"activity": "String", "run": "Int"}
+_OURS = {"activity": "String", "run": "Int?"}
 
 
 @dataclass(frozen=True, slots=True)

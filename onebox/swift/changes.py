@@ -47,12 +47,19 @@ _REMEDIES = {
 }
 
 
+# Push adds them to every start, whether or not the new app needs them.
+_SENT_ALWAYS = ("attributes.activity", "attributes.run")
+
+
 def breaks(old: JsonObject, new: JsonObject) -> Iterator[Break]:
     """Yield what breaks when an app of one schema is followed by an app of another; both are ours, or like ours."""
     title = str(old.get("title"))
     before, after = _whole(old), _whole(new)
     for side, written, read in ((Side.OLD_APP, after, before), (Side.NEW_APP, before, after)):
         for misfit in misfits(written, read, ""):
+            left_out = misfit.kind in (Kind.MISSING, Kind.NULL)
+            if side is Side.OLD_APP and left_out and misfit.path in _SENT_ALWAYS:
+                continue
             remedy = _REMEDIES[Kind.TYPE if misfit.kind is Kind.MEANING else misfit.kind, side]
             yield Break(title, misfit.path, _change(misfit, side), side, remedy)
 
