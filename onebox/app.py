@@ -79,6 +79,10 @@ class App:
 
     def _agree(self, said: Mapping[str, Any]) -> None:
         run, state, timestamp_s = said["run"], self._decoded(said), said.get("timestamp") or 0
+        if (said["activity"], None) in self._unwanted:
+            # What went before its run was known was of the first that we hear of, as a card that still shows is.
+            self._unwanted.remove((said["activity"], None))
+            self._unwanted.add((said["activity"], run))
         shown = None
         for card in self.ios.running(said["activity"]):
             if card.run is None:

@@ -1,6 +1,7 @@
 """One run of an activity makes one card on a phone, whatever comes twice, late, or at the same moment."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -120,6 +121,24 @@ def test_a_card_of_the_apps_own_swiped_while_the_app_was_dead_does_not_come_back
 
     assert cards(ana) == [CardState.DISMISSED]
     assert not ana.starts(ORDER)
+
+
+@pytest.mark.parametrize("started_first", [True, False])
+def test_a_card_of_the_apps_own_swiped_before_its_run_was_known_comes_back_neither_by_push_nor_by_the_app(
+    stack: Stack, started_first: bool
+) -> None:
+    ana = stack.phones.of("ana", self_start=True)
+    ana.start_card(ORDER)
+    settle(stack)
+    steps: list[Callable[[], object]] = [lambda: say(stack, start(ORDER, "ana")), lambda: ana.swipe(ORDER)]
+
+    for step in steps if started_first else reversed(steps):
+        step()
+        settle(stack)
+    ana.launch()
+    settle(stack)
+
+    assert cards(ana) == [CardState.DISMISSED]
 
 
 def test_a_new_run_starts_on_a_phone_that_swiped_the_old_one_away(stack: Stack) -> None:

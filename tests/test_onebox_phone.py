@@ -384,6 +384,23 @@ def test_a_card_that_was_swiped_away_is_not_started_by_the_app(phones: Phones, a
     assert len(phone.cards) == 1
 
 
+def test_a_card_that_was_swiped_away_before_its_run_was_known_is_of_the_first_that_the_app_hears_of(
+    phones: Phones, api: Api
+) -> None:
+    phone = phones.of("ana", self_start=True)
+    phone.start_card(ORDER)
+    phone.swipe(ORDER)
+
+    runs = []
+    for run in (RUN, RUN, RUN + 1):
+        api.activities = [answer(run=run)]
+        phone.launch()
+        phones.wait()
+        runs.append([card.run for card in phone.cards])
+
+    assert runs == [[None], [None], [None, RUN + 1]]
+
+
 def test_signing_out_ends_the_cards_and_says_so(sender: RawClient, phone: Phone, phones: Phones, api: Api) -> None:
     started(sender, phone, phones)
 

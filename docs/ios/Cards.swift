@@ -16,8 +16,8 @@ protocol CardsOfOneType {
 final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
     let attributesType = String(describing: Attributes.self)
     private unowned let lockstep: Lockstep
-    /// Ids, the first seen first.
-    private var seen: [String] = []
+    /// Those that iOS showed us and that are not over, the first seen first.
+    private var seen: [Activity<Attributes>] = []
     /// By id, the newest that the streams gave. Not kept beyond the process: a token may change while there is none.
     private var tokens: [String: String] = [:]
     /// Ids of those that the app itself took away.
@@ -30,10 +30,15 @@ final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
     /// Read anew each time: its stream has been seen to stay silent where the token had changed.
     var startToken: String? { Activity<Attributes>.pushToStartToken?.hex }
 
-    private var running: [Activity<Attributes>] {
-        Activity<Attributes>.activities.filter {
-            [.active, .stale].contains($0.activityState) && !discarded.contains($0.id)
-        }
+    /// Those that iOS lists, and those that it showed us: its list has been seen empty at launch though cards were there.
+    private var all: [Activity<Attributes>] {
+        seen + Activity<Attributes>.activities.filter { card in !seen.contains { $0.id == card.id } }
+    }
+
+    private var running: [Activity<Attributes>] { all.filter { runs($0) } }
+
+    private func runs(_ card: Activity<Attributes>) -> Bool {
+        [.active, .stale].contains(card.activityState) && !discarded.contains(card.id)
     }
 
     // MARK: What iOS says
@@ -50,8 +55,8 @@ final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
     }
 
     private func appeared(_ activity: Activity<Attributes>) {
-        guard running.contains(where: { $0.id == activity.id }), !seen.contains(activity.id) else { return }
-        seen.append(activity.id)
+        guard runs(activity), !seen.contains(where: { $0.id == activity.id }) else { return }
+        seen.append(activity)
         guard lockstep.memory.user != nil else {
             // It was on its way when the user signed out.
             Task { await discard(activity) }
@@ -86,6 +91,7 @@ final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
     }
 
     private func gone(_ id: String, swiped: Bool) {
+        seen.removeAll { $0.id == id }
         guard let card = lockstep.memory.cards.removeValue(forKey: id) else { return }
         if swiped { lockstep.memory.dismiss(card.activity, run: card.run) }
         lockstep.removeCard(id, reason: swiped ? "dismissed" : "ended")
@@ -99,7 +105,7 @@ final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
         for card in cards.dropFirst() { await discard(card) }
     }
 
-    private func age(of card: Activity<Attributes>) -> Int { seen.firstIndex(of: card.id) ?? seen.count }
+    private func age(of card: Activity<Attributes>) -> Int { seen.firstIndex { $0.id == card.id } ?? seen.count }
 
     private func token(of card: Activity<Attributes>) -> String? { tokens[card.id] ?? card.pushToken?.hex }
 
@@ -115,9 +121,10 @@ final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
     func reported() -> [Report.Card] {
         let cards = running
         for card in cards { remember(card) }
+        let there = Set((cards + Activity<Attributes>.activities).map(\.id))
         // Swiped away while the app was dead: no stream will tell.
         for (id, card) in lockstep.memory.cards where card.attributesType == attributesType {
-            if Activity<Attributes>.activities.contains(where: { $0.id == id }) { continue }
+            if there.contains(id) { continue }
             lockstep.memory.cards[id] = nil
             lockstep.memory.dismiss(card.activity, run: card.run)
         }
@@ -130,6 +137,7 @@ final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
 
     func agree(_ said: ActivityAnswer) async {
         let date = Date(timeIntervalSince1970: TimeInterval(said.timestamp))
+        lockstep.memory.hear(of: said.activity, run: said.run)
         var shown = false
         for card in running where card.attributes.activity == said.activity {
             // A card that the app made before it knew of a run is of the first that it hears of.
@@ -174,7 +182,7 @@ final class Cards<Attributes: LockstepAttributes>: CardsOfOneType {
 
     func endAll() async {
         // Also those that are over, and still to be seen.
-        for card in Activity<Attributes>.activities { await discard(card) }
+        for card in all { await discard(card) }
         lockstep.memory.cards = lockstep.memory.cards.filter { $0.value.attributesType != attributesType }
     }
 }

@@ -36,9 +36,16 @@ final class Memory {
         set { content.cards = newValue }
     }
 
-    /// Notes that a person swiped away the card of a run.
+    /// Notes that a person swiped away the card of a run; nil where the app made it, and had heard of none yet.
     func dismiss(_ activity: String, run: Int?) {
         content.unwanted = Array((content.unwanted + ["\(activity) \(run ?? 0)"]).suffix(100))
+    }
+
+    /// What went before its run was known was of the first that Lockstep names, as a card that still shows is.
+    func hear(of activity: String, run: Int) {
+        let unknown = "\(activity) 0"
+        guard content.unwanted.contains(unknown) else { return }
+        content.unwanted = content.unwanted.map { $0 == unknown ? "\(activity) \(run)" : $0 }
     }
 
     func isUnwanted(_ activity: String, run: Int) -> Bool {
