@@ -42,6 +42,12 @@ def structs(node: Node) -> dict[str, Node]:
     return {text(name): one for name, one in found if name is not None}
 
 
+def functions(node: Node) -> dict[str, str]:
+    """Return the functions that a file declares, those of its types too, as they stand, by their names."""
+    found = ((one.child_by_field_name("name"), one) for one in walk(node) if one.type == "function_declaration")
+    return {text(name): text(one) for name, one in found if name is not None}
+
+
 def fields(struct: Node) -> list[str]:
     """Return the names of a type's stored properties."""
     body = struct.child_by_field_name("body")

@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 from pydantic import BaseModel
+from tree_sitter import Node
 
 from lockstep import models
 from lockstep.apns import Environment
@@ -74,14 +75,15 @@ def test_every_message_has_the_keys_of_the_api(name: str) -> None:
     assert set(keys.values()) == set(MESSAGES[name].model_fields)
 
 
+def optionals(struct: Node) -> set[str]:
+    text = swift.text(struct)
+    return {one for one in swift.fields(struct) if re.search(rf"let {one}: [^\n]*\?$", text, re.MULTILINE)}
+
+
 @pytest.mark.parametrize("name", MESSAGES)
 def test_what_the_api_needs_is_never_left_out_and_what_it_may_leave_out_is_optional(name: str) -> None:
     struct = swift.structs(PARSED["LockstepMessages.swift"])[name]
-    optional = {
-        field
-        for field in swift.fields(struct)
-        if re.search(rf"let {field}: [^\n]*\?$", swift.text(struct), re.MULTILINE)
-    }
+    optional = optionals(struct)
     keys = swift.json_keys(struct)
     needed = {key for key, field in MESSAGES[name].model_fields.items() if field.is_required()}
 
@@ -95,9 +97,9 @@ def test_every_message_is_one_of_the_api_and_the_error_has_its_fields() -> None:
     coded = {name for name, struct in declared.items() if swift.text(struct).startswith("struct")}
 
     assert coded == {*MESSAGES, "Refusal"}
-    document = json.loads((DOCS / "openapi.json").read_text())
-    assert set(document["components"]["schemas"]["Error"]["properties"]) == {"field", "message"}
-    assert list(swift.json_keys(declared["Refusal"])) == ["field", "message"]
+    error = json.loads((DOCS / "openapi.json").read_text())["components"]["schemas"]["Error"]
+    assert set(swift.json_keys(declared["Refusal"])) == set(error["properties"]) == {"field", "message"}
+    assert optionals(declared["Refusal"]) == set(error["properties"]) - set(error["required"])
 
 
 def test_every_request_is_a_route_and_every_route_is_requested() -> None:
@@ -154,6 +156,56 @@ def test_the_attributes_are_those_that_a_start_carries(stack: Stack) -> None:
     assert START_APS["attributes-type"] in types
     protocol = (DOCS / "ios" / "OrderAttributes.swift").read_text().partition("struct OrderAttributes")[0]
     assert set(re.findall(r"var (\w+):", protocol)) == set(carried) - set(START_APS["attributes"])
+
+
+LOCKSTEP = swift.functions(PARSED["Lockstep.swift"])
+CARDS = swift.functions(PARSED["Cards.swift"])
+SHOP = (DOCS / "ios" / "ShopApp.swift").read_text()
+
+
+def test_every_request_of_the_client_is_made_by_the_app_which_has_no_other_way_to_it() -> None:
+    client = swift.functions(PARSED["LockstepClient.swift"])
+    asked = {name for name, written in client.items() if not written.startswith("private")}
+
+    assert len(asked) == 7
+    assert asked <= set(re.findall(r"(?:client\(\)|client|\$0)\.(\w+)\(", "\n".join(LOCKSTEP.values())))
+
+
+def test_what_the_guide_tells_the_reader_to_call_is_there_and_open_to_them() -> None:
+    told = set(re.findall(r"`(?:await )?lockstep\.(\w+)\(", GUIDE)) | set(re.findall(r"`(launch)\(as: user\)`", GUIDE))
+    open_to_all = {name for name, written in LOCKSTEP.items() if not written.startswith("private")}
+
+    assert told == {"launch", "signIn", "signOut", "forgetMe"}
+    assert told < open_to_all
+    assert "static func signedIn" in SHOP
+    assert "static func signingOut" in SHOP
+
+
+def test_the_sample_says_at_each_launch_who_is_signed_in() -> None:
+    assert re.findall(r"lockstep\.launch\((.*?)\)", SHOP) == ["as: Session.user"] * 2
+
+
+def test_who_is_signed_in_is_known_before_a_card_is_looked_at() -> None:
+    # The card of nobody is taken away.
+    assert "lockstep.memory.user != nil else" in CARDS["appeared"]
+    assert LOCKSTEP["launch"].index("memory.user = user") < LOCKSTEP["launch"].index("observe()")
+
+
+def test_a_card_that_appears_is_looked_after_whether_or_not_ios_lists_it() -> None:
+    [guard, *_] = CARDS["appeared"].split("return")
+
+    assert "runs(activity)" in guard
+    assert ".activities" not in guard + CARDS["runs"]
+    assert "running" not in guard + CARDS["runs"]
+    assert re.search(
+        r"var all: .*\{\s+seen \+ Activity<Attributes>\.activities", (DOCS / "ios" / "Cards.swift").read_text()
+    )
+
+
+def test_a_run_is_heard_of_before_it_is_asked_whether_its_card_was_swiped_away() -> None:
+    agree = CARDS["agree"]
+
+    assert agree.index("memory.hear(of: said.activity, run: said.run)") < agree.index("memory.isUnwanted")
 
 
 # What the code asks of ActivityKit, as Apple's reference has it, and the first iOS that has it.

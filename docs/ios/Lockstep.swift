@@ -6,7 +6,8 @@ import UIKit
 final class Lockstep {
     /// Read when it is needed first: before the first unlock after a restart there is nothing to read.
     private(set) lazy var memory = Memory()
-    /// Names of the audiences that this phone is of, such as "team-42"; nil leaves what is stored.
+    /// Names of the audiences that this phone is of, such as "team-42"; nil leaves what is stored. Set it after each
+    /// sign-in: what is stored goes with the user of before.
     var follows: [String]? {
         didSet { if follows != oldValue { report() } }
     }
@@ -31,16 +32,24 @@ final class Lockstep {
     }
 
     /// At each launch, before `didFinishLaunching` returns, and each time the app comes to the foreground.
-    func launch() {
+    ///
+    /// - Parameter user: Whom your own sign-in knows, as `signIn(as:)` takes it; nil for nobody.
+    func launch(as user: String?) {
         // Before the first unlock nothing is known: neither who is signed in, nor which phone this is.
         guard Installation.id() != nil else { return }
-        if !observes {
-            observes = true
-            kinds.forEach { $0.observe() }
-            Task { for await _ in info.activityEnablementUpdates { report() } }
-            Task { for await _ in info.frequentPushEnablementUpdates { report() } }
+        if observes { return report() }
+        observes = true
+        // Signed in before the app had Lockstep. Said before a card appears, since nobody's are taken away.
+        if memory.user == nil { memory.user = user }
+        kinds.forEach { $0.observe() }
+        Task { for await _ in info.activityEnablementUpdates { report() } }
+        Task { for await _ in info.frequentPushEnablementUpdates { report() } }
+        if let user, user != memory.user {
+            // The app died between your sign-in and ours.
+            Task { await signIn(as: user) }
+        } else {
+            report()
         }
-        report()
     }
 
     /// Tells the phone's whole truth, and does what the answer says.
@@ -87,15 +96,24 @@ final class Lockstep {
     }
 
     /// Before your own sign-out, while `token` still answers the user's JWT.
-    /// False where Lockstep couldn't be told: cards are gone, and the next user's report signs this one out.
+    /// False where Lockstep couldn't be told: cards are gone; call it again when there is a network, before the next sign-in.
     func signOut() async -> Bool {
+        let signedOutAtMs = now()
+        return await leave("sign-out") { try await $0.signOut(observedAtMs: signedOutAtMs) }
+    }
+
+    /// Before you delete the user's account, in place of `signOut`: forgets the user on all phones. False as there.
+    func forgetMe() async -> Bool {
+        await leave("forget me") { try await $0.forgetMe() }
+    }
+
+    private func leave(_ name: String, _ tell: @escaping @MainActor (LockstepClient) async throws -> Void) async -> Bool {
         memory.user = nil
         follows = nil
         told = false
-        let signedOutAtMs = now()
         await endAll()
-        uploads.add("sign-out") { [self] in
-            try await client().signOut(observedAtMs: signedOutAtMs)
+        uploads.add(name) { [self] in
+            try await tell(client())
             told = true
         }
         await uploads.done()
@@ -109,8 +127,15 @@ final class Lockstep {
     // MARK: Cards
 
     /// Starts a card inside the app, which must be in the foreground; on the activity's channel, if it has one.
-    func start<Attributes: LockstepAttributes>(_ attributes: Attributes, _ state: Attributes.ContentState) async {
-        let channel = try? await client().channel(of: attributes.activity, environment: .current)
+    ///
+    /// - Parameter asksForChannel: The card waits for that answer; false where your activities have no channels.
+    func start<Attributes: LockstepAttributes>(
+        _ attributes: Attributes, _ state: Attributes.ContentState, asksForChannel: Bool = true
+    ) async {
+        var channel: String?
+        if asksForChannel {
+            channel = try? await client().channel(of: attributes.activity, environment: .current)
+        }
         for case let cards as Cards<Attributes> in kinds {
             cards.start(attributes, ActivityContent(state: state, staleDate: nil), channel: channel)
         }

@@ -101,9 +101,9 @@ struct ChannelAnswer: Decodable {
     }
 }
 
-/// What every error holds.
+/// What an error holds. API Gateway's own (401, a path that is none, 429) name no field.
 struct Refusal: Decodable {
-    let field: String
+    let field: String?
     let message: String
 
     enum CodingKeys: String, CodingKey {
