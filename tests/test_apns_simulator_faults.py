@@ -354,6 +354,21 @@ def test_faults_count_their_skips_each_for_itself_and_the_first_one_due_strikes(
     assert [fault and fault.status for fault in struck] == [None, 500, 501, 501, 502, None]
 
 
+def test_of_a_fault_is_told_how_often_it_has_yet_to_strike() -> None:
+    faults = Faults()
+    faults.add(Fault("answer", status=500, skip=1, count=3))
+    faults.add(Fault("answer", status=503, count=None))
+
+    told = []
+    for _ in range(4):
+        told.append([(fault.status, fault.skip, fault.count) for fault in faults.pending()])
+        faults.take(Phase.TAKEN, Environment.SANDBOX)
+
+    always = (503, 0, None)
+    assert told == [[(500, 1, 3), always], [(500, 0, 3), always], [(500, 0, 2), always], [(500, 0, 1), always]]
+    assert faults.pending() == [Fault("answer", status=503, count=None)]
+
+
 def test_a_fault_goes_through_json_unchanged() -> None:
     fault = Fault("answer", status=410, reason="Unregistered", environment=Environment.SANDBOX, count=None, token="ab")
 
@@ -385,8 +400,20 @@ def test_a_fault_goes_through_json_unchanged() -> None:
         ({"kind": "reset", "skip": -1}, "skip: "),
         ({"kind": "latency", "latency_s": "slow"}, "latency_s: "),
         ({"kind": "goaway", "taken": True}, "taken: "),
+        ({"kind": "reset", "taken": "yes"}, "taken: true or false"),
+        ({"kind": "reset", "token": 5}, "token: a text"),
+        ({"kind": "goaway", "reason": {}}, "reason: a text"),
+        ({"kind": "reset", "count": 1.5}, "count: a whole number"),
+        ({"kind": "reset", "count": True}, "count: a whole number"),
+        ({"kind": "answer", "status": 600}, "status: a whole number from 200 to 599"),
+        ({"kind": "rst_stream", "error_code": -1}, "error_code: "),
+        ({"kind": "rst_stream", "error_code": 2**32}, "error_code: "),
+        ({"kind": "goaway", "last_stream": 2**31}, "last_stream: "),
+        ({"kind": "latency", "latency_s": -0.1}, "latency_s: "),
+        ({"kind": []}, "kind: no such fault"),
+        ([], "a fault: an object"),
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused(value: dict[str, object], message: str) -> None:
+def test_a_fault_that_makes_no_sense_is_refused(value: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Fault.from_json(value)

@@ -2,9 +2,9 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeIs, get_args
 
 from lockstep.apns import Environment
 
@@ -23,6 +23,18 @@ Kind = Literal[
 
 
 Place = Literal["push", "broadcast", "channels"]
+
+# From what to what each may be: what HTTP has for a status, and 31 or 32 bits where HTTP/2 has no more for it.
+_WHOLE = {
+    "count": (1, None),
+    "skip": (0, None),
+    "status": (200, 599),
+    "timestamp_ms": (0, None),
+    "retry_after_s": (0, None),
+    "error_code": (0, 2**32 - 1),
+    "limit": (0, 2**32 - 1),
+}
+_STREAM_MAX = 2**31 - 1
 
 
 class Phase(Enum):
@@ -89,12 +101,19 @@ class Fault:
         needed = {"answer": "status", "latency": "latency_s", "stream_limit": "limit"}.get(self.kind)
         if needed and getattr(self, needed) is None:
             raise ValueError(f"{needed}: missing, and {self.kind} needs it")
-        for name, least in (("count", 1), ("skip", 0), ("status", 200), ("latency_s", 0), ("limit", 0)):
+        for name, (least, most) in _WHOLE.items():
             number = getattr(self, name)
-            if number is not None and (not isinstance(number, int | float) or number < least):
-                raise ValueError(f"{name}: a number from {least} up, not {number!r}")
-        if not isinstance(self.last_stream, int | None) and self.last_stream not in ("below", "at", "above"):
+            if number is not None and not _is_whole(number, least, most):
+                raise ValueError(f"{name}: a whole number {_between(least, most)}, not {number!r}")
+        if self.last_stream not in (None, "below", "at", "above") and not _is_whole(self.last_stream, 0, _STREAM_MAX):
             raise ValueError(f'last_stream: "below", "at", "above" or a number, not {self.last_stream!r}')
+        if self.latency_s is not None and not (_is_number(self.latency_s) and self.latency_s >= 0):
+            raise ValueError(f"latency_s: a number from 0 up, not {self.latency_s!r}")
+        for name, text in (("token", self.token), ("reason", self.reason)):
+            if not isinstance(text, str | None):
+                raise ValueError(f"{name}: a text, not {text!r}")
+        if not isinstance(self.taken, bool):
+            raise ValueError(f"taken: true or false, not {self.taken!r}")
         if self.taken and self.kind not in ("rst_stream", "reset"):
             raise ValueError(f"taken: says nothing about {self.kind}")
 
@@ -107,13 +126,15 @@ class Fault:
         return named.get(self.kind, Phase.ARRIVAL)
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Fault":
+    def from_json(cls, value: object) -> "Fault":
         """
         Make a fault of what the control interface was sent.
 
         Raises:
-            ValueError: An unknown name or kind, or a part that the kind needs is missing.
+            ValueError: An unknown name or kind, a part that is not what it should be, or one that is missing.
         """
+        if not isinstance(value, Mapping):
+            raise ValueError("a fault: an object")
         unknown = set(value) - {each.name for each in fields(cls)}
         if unknown:
             raise ValueError(f"{min(unknown)}: no such part of a fault")
@@ -153,9 +174,9 @@ class Faults:
             self._armed.clear()
 
     def pending(self) -> list[Fault]:
-        """List the faults that have yet to strike, or to strike again."""
+        """List the faults that have yet to strike, or to strike again, with as many strokes as are left of them."""
         with self._lock:
-            return [armed.fault for armed in self._armed]
+            return [replace(armed.fault, skip=armed.skip, count=armed.count) for armed in self._armed]
 
     def take(
         self, phase: Phase, environment: Environment, token: str | None = None, *, on: str = "push"
@@ -188,3 +209,17 @@ def _concerns(fault: Fault, phase: Phase, environment: Environment, token: str |
         and fault.environment in (None, environment)
         and (fault.token is None or fault.token.lower() == token)
     )
+
+
+def _is_number(value: object) -> TypeIs[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: object, least: int, most: int | None) -> bool:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return False
+    return least <= value and (most is None or value <= most)
+
+
+def _between(least: int, most: int | None) -> str:
+    return f"from {least} up" if most is None else f"from {least} to {most}"
