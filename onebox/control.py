@@ -9,36 +9,36 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lockstep.apns import Environment
+from lockstep.json_values import NESTING_MAX, Json, JsonObject, parse
 from onebox.apns.simulator import ApnsSimulator, Fault
+from onebox.asked import Wrong, parts
 from onebox.guard import foreign
 from onebox.http_event import Request, Response
 from onebox.http_server import HttpServer
 from onebox.phone import Phone
 from onebox.phones import Phones
 
-# What can be done with a phone, and which parts of the request say how.
-_ACTS: Mapping[str, tuple[Callable[..., object], tuple[str, ...]]] = {
-    "launch": (Phone.launch, ("user",)),
-    "quit": (Phone.quit, ()),
-    "sign_out": (Phone.sign_out, ()),
-    "change_user": (Phone.change_user, ("user",)),
-    "uninstall": (Phone.uninstall, ()),
-    "offline": (Phone.go_offline, ()),
-    "online": (Phone.go_online, ()),
-    "rotate": (Phone.rotate, ("activity",)),
-    "rotate_start_token": (Phone.rotate_start_token, ("attributes_type",)),
-    "kill_tokens": (Phone.kill_tokens, ("activity",)),
-    "swipe": (Phone.swipe, ("activity",)),
-    "start_card": (Phone.start_card, ("activity", "run", "attributes_type", "attributes", "content_state")),
+# What can be done with a phone, which parts of the request say how, and which of them must.
+_ACTS: Mapping[str, tuple[Callable[..., object], tuple[str, ...], tuple[str, ...]]] = {
+    "launch": (Phone.launch, ("user",), ()),
+    "quit": (Phone.quit, (), ()),
+    "sign_out": (Phone.sign_out, (), ()),
+    "change_user": (Phone.change_user, ("user",), ("user",)),
+    "uninstall": (Phone.uninstall, (), ()),
+    "offline": (Phone.go_offline, (), ()),
+    "online": (Phone.go_online, (), ()),
+    "rotate": (Phone.rotate, ("activity",), ("activity",)),
+    "rotate_start_token": (Phone.rotate_start_token, ("attributes_type",), ()),
+    "kill_tokens": (Phone.kill_tokens, ("activity",), ()),
+    "swipe": (Phone.swipe, ("activity",), ("activity",)),
+    "start_card": (
+        Phone.start_card,
+        ("activity", "run", "attributes_type", "attributes", "content_state"),
+        ("activity",),
+    ),
 }
 
-_NEEDED = {"change_user": "user", "rotate": "activity", "swipe": "activity", "start_card": "activity"}
-
 _SETTINGS = ("environment", "os_version", "attributes_types", "follows", "self_start")
-
-
-class Wrong(Exception):
-    """The request asks for what there isn't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ class Control:
     - `POST /phones` with `{"user", "name"?, …}` makes a phone and opens its app; with `{"phone", "do", …}` does
       something with one. Both answer with the phone.
     - `POST /faults` with a list of faults adds them; with `{"clear": true}` there are none any more.
-    - `POST /publishes` puts its body, whatever JSON it is, on the publish queue, and answers with the message's id.
+    - `POST /publishes` puts its body, whatever JSON it is, on the publish queue as it was written, and answers with the
+      message's id.
 
     Args:
         publish: Puts a message on the publish queue, and returns its id.
@@ -89,58 +90,52 @@ class Control:
 
     def answer(self, request: Request) -> Response:
         """Answer one request."""
-        acts: Mapping[str, Callable[[Any], Any]] = {
+        acts: Mapping[str, Callable[[Json], Any]] = {
             "GET /phones": lambda _: [phone.to_json() for phone in self._phones.all()],
             "POST /phones": self._post_phone,
             "GET /pushes": lambda _: self._pushes(),
             "GET /channels": lambda _: self._channels(),
             "GET /faults": lambda _: [fault.to_json() for fault in self._apns.faults.pending()],
             "POST /faults": self._post_faults,
-            "POST /publishes": lambda body: {"message_id": self._publish(json.dumps(body, ensure_ascii=False))},
+            "POST /publishes": lambda _: {"message_id": self._publish(request.body.decode())},
         }
         act = acts.get(f"{request.method} {request.path}")
         if act is None:
             return _json(404, {"message": f"there is {', '.join(acts)}"})
         at_ms = int(time.time() * 1000)
         try:
-            body = json.loads(request.body) if request.body else None
+            body = parse(request.body.decode(), nesting_max=NESTING_MAX) if request.method == "POST" else None
             answer = act(body)
-        except (Wrong, ValueError, TypeError, ClientError) as error:
+        except (ValueError, ClientError) as error:
             return _json(400, {"message": str(error)})
         if request.method == "POST":
             for hear in self.listeners:
                 hear(Act(request.path, body, answer, at_ms))
         return _json(200, answer)
 
-    def _post_phone(self, body: Any) -> Any:
-        if not isinstance(body, dict):
-            raise Wrong("an object is needed")
-        phone = self._act(body) if "do" in body else self._make(body)
+    def _post_phone(self, body: Json) -> Any:
+        phone = self._act(body) if isinstance(body, dict) and "do" in body else self._make(body)
         return phone.to_json()
 
-    def _make(self, body: Mapping[str, Any]) -> Phone:
-        _refuse_unknown(body, {"user", "name", *_SETTINGS})
-        if not isinstance(body.get("user"), str):
-            raise Wrong("user: whose phone?")
-        settings = {name: body[name] for name in _SETTINGS if name in body}
+    def _make(self, body: Json) -> Phone:
+        said = parts(body, known=("user", "name", *_SETTINGS), needed=("user",))
+        settings = {name: said[name] for name in _SETTINGS if name in said}
         if "environment" in settings:
             settings["environment"] = Environment(settings["environment"])
-        phone = self._phones.make(body.get("name"), **settings)
-        phone.launch(body["user"])
+        phone = self._phones.make(said.get("name"), **settings)
+        phone.launch(said["user"])
         return phone
 
-    def _act(self, body: Mapping[str, Any]) -> Phone:
+    def _act(self, body: JsonObject) -> Phone:
         do = body["do"]
-        if do not in _ACTS:
+        if not isinstance(do, str) or do not in _ACTS:
             raise Wrong(f"do: one of {', '.join(_ACTS)}")
-        act, parts = _ACTS[do]
-        _refuse_unknown(body, {"phone", "do", *parts})
-        phone = next((one for one in self._phones.all() if one.name == body.get("phone")), None)
+        act, taken, needed = _ACTS[do]
+        said = parts(body, known=("phone", "do", *taken), needed=("phone", *needed))
+        phone = next((one for one in self._phones.all() if one.name == said["phone"]), None)
         if phone is None:
-            raise Wrong(f"phone: none is called {body.get('phone')!r}")
-        if _NEEDED.get(do, "do") not in body:
-            raise Wrong(f"{_NEEDED[do]}: needed to {do}")
-        act(phone, **{name: body[name] for name in parts if name in body})
+            raise Wrong(f"phone: none is called {said['phone']!r}")
+        act(phone, **{name: said[name] for name in taken if name in said})
         return phone
 
     def _pushes(self) -> list[dict[str, Any]]:
@@ -159,7 +154,7 @@ class Control:
             for channel in self._apns.channels.every(environment)
         ]
 
-    def _post_faults(self, body: Any) -> Any:
+    def _post_faults(self, body: Json) -> Any:
         match body:
             case {"clear": True}:
                 self._apns.faults.clear()
@@ -169,12 +164,6 @@ class Control:
             case _:
                 raise Wrong('a list of faults, or {"clear": true}')
         return [fault.to_json() for fault in self._apns.faults.pending()]
-
-
-def _refuse_unknown(body: Mapping[str, Any], known: set[str]) -> None:
-    unknown = set(body) - known
-    if unknown:
-        raise Wrong(f"{min(unknown)}: not known here")
 
 
 def _json(status: int, value: Any) -> Response:

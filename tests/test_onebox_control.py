@@ -11,8 +11,12 @@ from onebox.stack import Stack
 
 
 def ask(stack: Stack, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    return ask_in_words(stack, method, path, None if body is None else json.dumps(body))
+
+
+def ask_in_words(stack: Stack, method: str, path: str, body: str | None) -> tuple[int, Any]:
     connection = HTTPConnection(urlsplit(stack.control.url).netloc, timeout=5)
-    connection.request(method, path, None if body is None else json.dumps(body))
+    connection.request(method, path, None if body is None else body.encode())
     response = connection.getresponse()
     found = json.loads(response.read())
     connection.close()
@@ -105,15 +109,65 @@ def test_cards_are_started_rotated_and_swiped(stack: Stack) -> None:
         ({"phone": "anas", "do": "rotate"}, "activity"),
         ({"phone": "anas", "do": "quit", "activity": "order-42"}, "activity"),
         ({"user": "ana", "name": "anas"}, "anas"),
+        ({"user": "ben", "name": 7}, "name: a text, not 7"),
+        ({"user": "ben", "os_version": 18}, "os_version: "),
+        ({"user": "ben", "os_version": "abc"}, "os_version: "),
+        ({"user": "ben", "os_version": "18."}, "os_version: "),
+        ({"user": "ben", "follows": "team"}, "follows: a list of texts"),
+        ({"user": "ben", "follows": [1]}, "follows: a list of texts"),
+        ({"user": "ben", "attributes_types": []}, "attributes_types: "),
+        ({"user": "ben", "environment": []}, "environment: one of production, sandbox"),
+        ({"user": "ben", "self_start": 1}, "self_start: true or false"),
+        ({"do": "quit"}, "phone: needed"),
+        ({"phone": "anas", "do": {}}, "do: one of launch"),
+        ({"phone": "anas", "do": "change_user", "user": 5}, "user: a text, not 5"),
+        ({"phone": "anas", "do": "change_user", "user": None}, "user: needed"),
+        ({"phone": "anas", "do": "start_card", "activity": 1}, "activity: a text"),
+        ({"phone": "anas", "do": "start_card", "activity": "a", "run": True}, "run: a whole number"),
+        ({"phone": "anas", "do": "start_card", "activity": "a", "attributes": [1]}, "attributes: an object"),
+        ({"phone": "anas", "do": "start_card", "activity": "a", "content_state": "b"}, "content_state: an object"),
     ],
 )
-def test_what_makes_no_sense_is_said_to_make_none(stack: Stack, body: Any, named: str) -> None:
+def test_what_makes_no_sense_is_said_to_make_none_and_changes_nothing(stack: Stack, body: Any, named: str) -> None:
     ask(stack, "POST", "/phones", {"user": "ana", "name": "anas"})
+    stack.phones.wait()
+    before = ask(stack, "GET", "/phones")
 
     status, answer = ask(stack, "POST", "/phones", body)
 
     assert status == 400
     assert named in answer["message"]
+    assert ask(stack, "GET", "/phones") == before
+
+
+def test_null_says_nothing(stack: Stack) -> None:
+    nothing = {"name": None, "os_version": None, "follows": None}
+
+    _, made = ask(stack, "POST", "/phones", {"user": "ana", **nothing})
+    status, phone = ask(stack, "POST", "/phones", {"phone": made["name"], "do": "launch", "user": None})
+
+    assert (status, phone["user"], phone["os_version"]) == (200, "ana", "18.2")
+
+
+@pytest.mark.parametrize("path", ["/phones", "/faults", "/publishes"])
+@pytest.mark.parametrize("body", ["", "{", "NaN", '"\\ud800"', "[" * 100_000])
+def test_what_is_no_json_or_none_that_a_phone_could_read_is_answered(stack: Stack, path: str, body: str) -> None:
+    status, answer = ask_in_words(stack, "POST", path, body)
+
+    assert status == 400
+    assert answer["message"]
+    assert stack.queues.look("PublishQueue") == []
+
+
+def test_a_message_is_published_as_it_was_written(stack: Stack) -> None:
+    written = (
+        '{ "activity": "order-42",\n "n": 9007199254740993, "share": 1.0, "twice": 1, "twice": 2, "e": "\\u00e9é" }'
+    )
+
+    status, _ = ask_in_words(stack, "POST", "/publishes", written)
+
+    assert status == 200
+    assert [message.body for message in stack.queues.look("PublishQueue")] == [written]
 
 
 def test_faults_are_added_told_and_cleared(stack: Stack) -> None:
@@ -124,7 +178,7 @@ def test_faults_are_added_told_and_cleared(stack: Stack) -> None:
     assert ask(stack, "POST", "/faults", {"clear": True}) == (200, [])
 
 
-@pytest.mark.parametrize("body", [{}, {"clear": False}, [{"kind": "earthquake"}], [{}], [1]])
+@pytest.mark.parametrize("body", [{}, {"clear": False}, [{"kind": "earthquake"}], [{}], [1], [{"kind": "reset"}, 1]])
 def test_a_fault_that_there_is_not_is_refused_and_none_is_added(stack: Stack, body: Any) -> None:
     assert ask(stack, "POST", "/faults", body)[0] == 400
     assert ask(stack, "GET", "/faults") == (200, [])
