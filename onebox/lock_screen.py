@@ -137,6 +137,7 @@ def card_of(
         # The app's struct has `activity`; and a start whose `run` is no number is a mistake of ours.
         or not isinstance(attributes.get("activity"), str)
         or not _is_whole(attributes.get("run"))
+        or not _is_date(aps.get("stale-date"))
         or not decodes(schemas, attributes_type, attributes, state)
     ):
         return Verdict.DECODE_ERROR
@@ -166,6 +167,8 @@ def _apply(card: Card, aps: Mapping[str, Any], *, now_s: float, schemas: Schemas
     ends = event == "end"
     if not (ends or event == "update") or not _is_whole(timestamp_s):
         return Verdict.DECODE_ERROR
+    if not _is_date(aps.get("stale-date")) or not _is_date(aps.get("dismissal-date")):
+        return Verdict.DECODE_ERROR
     if not isinstance(state, Mapping) and not (ends and state is None):
         return Verdict.DECODE_ERROR
     if not decodes(schemas, card.attributes_type, None, state):
@@ -192,3 +195,8 @@ def _apply(card: Card, aps: Mapping[str, Any], *, now_s: float, schemas: Schemas
 
 def _is_whole(value: Any) -> TypeIs[int]:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_date(value: Any) -> bool:
+    """Return whether iOS can read it as a moment, or need not."""
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))

@@ -63,6 +63,7 @@ def test_a_start_without_title_or_body_shows_nothing(alert: Any) -> None:
         {"content-state": "text"},
         {"timestamp": None},
         {"timestamp": "now"},
+        {"stale-date": "soon"},
     ],
 )
 def test_a_start_that_the_app_cannot_decode_shows_nothing(changed: dict[str, Any]) -> None:
@@ -97,7 +98,15 @@ def test_a_timestamp_may_be_eight_hours_ahead(card: Card, ahead_s: int, verdict:
 
 
 @pytest.mark.parametrize(
-    "changed", [{"content-state": None}, {"content-state": []}, {"event": "start"}, {"event": None}]
+    "changed",
+    [
+        {"content-state": None},
+        {"content-state": []},
+        {"event": "start"},
+        {"event": None},
+        {"stale-date": "soon"},
+        {"event": "end", "dismissal-date": True},
+    ],
 )
 def test_an_update_that_cannot_be_decoded_changes_nothing(card: Card, changed: dict[str, Any]) -> None:
     assert apply(card, update(**changed), now_s=NOW_S) is Verdict.DECODE_ERROR

@@ -285,6 +285,72 @@ def test_a_message_that_can_never_work_shows_why_and_what_is_no_json_is_not_sent
     expect(page.locator(".way")).to_have_count(1)
 
 
+@in_a_browser
+def test_what_was_typed_is_sent_as_it_was_typed_and_a_button_leaves_it_there(page: Page, stack: Stack) -> None:
+    ordered(stack, "ana")
+    field = page.get_by_label("Message, any JSON")
+    typed = '{ "activity": "order-42",\n  "n": 9007199254740993, "share": 1.0, "aps": {"event": "update"} }'
+
+    field.fill(typed)
+    press(page, "Update")
+    expect(newest(page)).to_contain_text("Minutes 25")
+    expect(field).to_have_value(typed)
+    press(page, "Publish")
+    expect(page.locator(".way")).to_have_count(3)
+    stack.drain()
+
+    [refused] = stack.queues.look("PublishDeadLetterQueue")
+    assert refused.body == typed
+
+
+@in_a_browser
+def test_what_a_button_sends_is_seen_in_the_form_until_an_example_is_chosen(page: Page, stack: Stack) -> None:
+    ordered(stack, "ana")
+    field = page.get_by_label("Message, any JSON")
+    expect(page.locator("#activities")).to_contain_text(ORDER)
+
+    press(page, "Alert")
+    expect(field).to_have_value(re.compile("It moves on"))
+    press(page, "Update")
+    expect(field).not_to_have_value(re.compile("It moves on"))
+    page.get_by_label("Begin with").select_option("what will be refused")
+
+    expect(field).to_have_value(re.compile(r'"aps": \{"event": "update"\}'))
+
+
+@in_a_browser
+def test_a_card_that_can_not_be_drawn_is_written_beside_those_that_can(page: Page, stack: Stack) -> None:
+    odd: Any = [1]
+    stack.phones.of("ana").start_card(ORDER, attributes=odd, content_state=odd)
+    ordered(stack, "ben")
+
+    expect(card(page).locator(".headline")).to_have_text("Can’t be drawn: attributes: [1], content-state: [1]")
+    expect(card(page, "ben").locator(".value")).to_have_text("30")
+
+
+@in_a_browser
+def test_of_a_list_one_item_that_can_not_be_drawn_is_told_in_words_until_it_can(page: Page, window: Window) -> None:
+    drawn = page.evaluate(
+        """async () => {
+            const { arrange, element } = await import("./dom.js");
+            const [list, kept] = [document.createElement("ul"), new Map()];
+            const make = () => {
+                const node = element("li");
+                return { node, show: (item) => (node.textContent = item.name.toUpperCase()) };
+            };
+            return [[{ name: "a" }, {}, { name: "c" }], [{}, {}, { name: "c" }], [{ name: "a" }, { name: "b" }]].map((items) => {
+                arrange(list, kept, items.map((item, place) => [place, item]), make);
+                return [...list.children].map((one) => one.textContent.replace(/[(].*[)]/, ""));
+            });
+        }"""
+    )
+
+    said = "This can’t be drawn : {}"
+    assert drawn == [["A", said, "C"], [said, said, "C"], ["A", "B"]]
+    assert len(window.complaints) == 2
+    window.complaints.clear()
+
+
 # --- for everybody
 
 

@@ -143,6 +143,22 @@ def test_an_odd_value_does_not_keep_browsers_from_reading_the_rest(stack: Stack,
     assert values["phone/ana"]["cards"][0]["state"] == {"odd": odd if isinstance(state, float) else state}
 
 
+def test_a_card_that_can_not_be_drawn_is_written_and_hides_no_other(stack: Stack) -> None:
+    odd: Any = [1]
+    stack.phones.of("ana").start_card(ORDER, attributes=odd, content_state={"minutes": 7})
+    stack.phones.of("ben").start_card(ORDER, attributes={"shop": "Uno"}, content_state=odd)
+    stack.phones.of("carl").start_card(ORDER, attributes={"shop": "Uno"}, content_state={"minutes": 5})
+
+    shown = stack.page.view.now()
+
+    cards = [json.loads(shown[f"phone/{name}"])["cards"][0] for name in ("ana", "ben", "carl")]
+    assert [(card["attributes"], card["state"], card["odd"]) for card in cards] == [
+        ({}, {"minutes": 7}, "attributes: [1]"),
+        ({"shop": "Uno"}, {}, "content-state: [1]"),
+        ({"shop": "Uno"}, {"minutes": 5}, None),
+    ]
+
+
 def test_what_sqs_does_not_take_is_said_to_be_wrong(stack: Stack) -> None:
     status, answer = ask(stack, "POST", "/publishes", {"activity": "a" * (1024 * 1024)})
 

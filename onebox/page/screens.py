@@ -1,6 +1,7 @@
 """What each phone's lock screen shows, as the page draws it."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from onebox.lock_screen import Card, CardState
@@ -11,6 +12,9 @@ _ON_SCREEN = (CardState.ACTIVE, CardState.STALE, CardState.ENDED)
 
 # A lock screen has room for so many cards; of more, the latest.
 _CARDS_MAX = 3
+
+# Of what can't be drawn, so much is written.
+_ODD_MAX = 200
 
 # So far back a number's highest value is looked for.
 _LOOK_BACK = 200
@@ -57,15 +61,17 @@ def _text(value: Any) -> str | None:
 
 
 def _card(card: Card, history: Sequence[Sighting], now_s: float) -> dict[str, Any]:
-    seen = [one.content_state for one in history if one.card == card.id and isinstance(one.content_state, dict)]
+    attributes, state = _object(card.attributes), _object(card.content_state)
+    seen = [one.content_state for one in history if one.card == card.id]
     return {
         "id": card.id,
         "activity": card.activity,
         "run": card.run,
         "attributes_type": card.attributes_type,
-        "attributes": {name: value for name, value in card.attributes.items() if name not in ("activity", "run")},
-        "state": card.content_state,
-        "most": _most([*seen, dict(card.content_state)]),
+        "attributes": {name: value for name, value in attributes.items() if name not in ("activity", "run")},
+        "state": state,
+        "odd": _odd(card),
+        "most": _most([*map(_object, seen), state]),
         "shows": card.state(now_s),
         "timestamp": card.timestamp_s,
         "dismissal_date": card.dismissal_date_s,
@@ -73,6 +79,18 @@ def _card(card: Card, history: Sequence[Sighting], now_s: float) -> dict[str, An
         "token": None if card.token is None else f"{card.token[:8]}…",
         "channel": card.channel,
     }
+
+
+def _object(value: object) -> dict[str, Any]:
+    """Return what can be drawn: of what is no object, nothing."""
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def _odd(card: Card) -> str | None:
+    """Write what of a card can't be drawn, for it is to be seen all the same."""
+    parts: dict[str, object] = {"attributes": card.attributes, "content-state": card.content_state}
+    odd = [f"{name}: {json.dumps(value)[:_ODD_MAX]}" for name, value in parts.items() if not isinstance(value, Mapping)]
+    return ", ".join(odd) or None
 
 
 def _most(states: Sequence[dict[str, Any]]) -> dict[str, float]:

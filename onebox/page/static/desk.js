@@ -3,7 +3,7 @@
 import { arrange, element, say } from "./dom.js";
 import { FAULTS, example } from "./examples.js";
 import { next, written } from "./reading.js";
-import { act, post, tell } from "./roads.js";
+import { act, postText, tell } from "./roads.js";
 import { inFew } from "./timeline.js";
 
 const $ = (id) => document.getElementById(id);
@@ -115,16 +115,18 @@ function count(phones) {
 
 function messageForm(all) {
   const [form, field, said, kind] = [$("publish"), $("message"), $("message-said"), $("example")];
-  let touched = false;
+  // What somebody typed stays until they choose an example; what a button sent, until the next.
+  let typed = false;
+  let sent = false;
 
   const fill = (message) => (field.value = written(message));
   // Not under the hands of whoever is in it.
-  const suggest = () => touched || document.activeElement === field || fill(example(kind.value, all()));
+  const suggest = () => typed || sent || document.activeElement === field || fill(example(kind.value, all()));
 
-  async function publish(message) {
+  async function publish(message, text) {
     say(said, "");
     try {
-      await post("publishes", message);
+      await postText("publishes", text);
       tell(`Published: ${message?.aps?.event ?? "a message"} of ${message?.activity ?? "nothing"}`);
     } catch (error) {
       say(said, error.message);
@@ -132,14 +134,14 @@ function messageForm(all) {
   }
 
   field.addEventListener("input", () => {
-    touched = true;
+    typed = true;
     say(said, "");
   });
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
   kind.addEventListener("change", () => {
-    touched = false;
+    typed = sent = false;
     suggest();
   });
   form.addEventListener("submit", (event) => {
@@ -151,16 +153,16 @@ function messageForm(all) {
       say(said, `This is no JSON: ${error.message}`);
       return;
     }
-    touched = true;
-    publish(message);
+    sent = true;
+    publish(message, field.value);
   });
 
   return {
     suggest,
     publish: (message) => {
-      touched = true;
-      fill(message);
-      return publish(message);
+      sent = true;
+      if (!typed) fill(message);
+      return publish(message, JSON.stringify(message));
     },
   };
 }

@@ -1,5 +1,8 @@
 // Elements, made without a word of HTML: whatever a state says is text, and stays text.
 
+// Of what can't be drawn, so much is told: more would not fit on a lock screen.
+const WORDS_MAX = 300;
+
 /** Make an element. Properties are set, `data` and `aria` go where their names say, listeners are functions under `on…`. */
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
@@ -36,10 +39,28 @@ export function arrange(parent, kept, items, make) {
   }
   let place = parent.firstElementChild;
   for (const [key, item] of wanted) {
-    let one = kept.get(key);
-    if (one === undefined) kept.set(key, (one = make(item)));
-    one.show(item);
+    const before = kept.get(key);
+    const one = drawn(before, item, make, parent.matches("ol, ul") ? "li" : "p");
+    if (before !== undefined && before !== one) {
+      if (before.node === place) place = place.nextElementSibling;
+      before.node.remove();
+    }
+    kept.set(key, one);
     if (one.node === place) place = place.nextElementSibling;
     else parent.insertBefore(one.node, place);
+  }
+}
+
+/** Draw one item; one that can't be drawn is told in words, so that it hides no other. */
+function drawn(before, item, make, tag) {
+  try {
+    const one = before === undefined || before.words ? make(item) : before;
+    one.show(item);
+    return one;
+  } catch (error) {
+    const words = `This can’t be drawn (${error.message}): ${JSON.stringify(item).slice(0, WORDS_MAX)}`;
+    if (before?.words === words) return before;
+    console.error(error);
+    return { node: element(tag, { className: "odd" }, words), words };
   }
 }

@@ -18,7 +18,7 @@ const hidden = document.getElementById("hidden-phones");
 /** Draw phones from now on. */
 export function lockScreens() {
   const kept = new Map();
-  setInterval(() => kept.forEach((phone) => phone.tick()), 1000);
+  setInterval(() => kept.forEach((phone) => phone.tick?.()), 1000);
   return ({ phones, stack }) => {
     arrange(screens, kept, phones.map((phone) => [phone.name, phone]), phoneView);
     screens.hidden = phones.length === 0;
@@ -143,7 +143,8 @@ function cardView({ activity, attributes }) {
     const told = read(card.state, card.most);
     node.dataset.shows = card.shows;
     say(badge, { stale: "Stale", ended: "Ended" }[card.shows] ?? "Live");
-    say(headline, told.headline ?? (told.figure ? "" : "No details"));
+    const odd = card.odd === null ? null : `Can’t be drawn: ${card.odd}`;
+    say(headline, odd ?? told.headline ?? (told.figure ? "" : "No details"));
     figure.hidden = told.figure === null;
     say(value, told.figure?.value ?? "");
     say(unit, told.figure?.name ?? "");

@@ -5,13 +5,18 @@ import { say } from "./dom.js";
 const aloud = document.getElementById("aloud");
 
 /** Send a body as JSON; resolves to the answer, rejects with the stack's own words. */
-export async function post(path, body) {
+export function post(path, body) {
+  return postText(path, JSON.stringify(body));
+}
+
+/** Send JSON as somebody wrote it: parsed and written anew, its numbers would be others (1.0, 9007199254740993). */
+export async function postText(path, body) {
   let response;
   try {
     response = await fetch(path, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
+      body,
     });
   } catch {
     throw new Error("the stack does not answer: is it still running?");
