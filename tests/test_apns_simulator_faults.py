@@ -398,6 +398,7 @@ def test_a_fault_goes_through_json_unchanged() -> None:
         ({"kind": "goaway", "last_stream": "beside"}, "last_stream: "),
         ({"kind": "reset", "count": 0}, "count: "),
         ({"kind": "reset", "skip": -1}, "skip: "),
+        ({"kind": "reset", "skip": None}, "skip: a whole number"),
         ({"kind": "latency", "latency_s": "slow"}, "latency_s: "),
         ({"kind": "goaway", "taken": True}, "taken: "),
         ({"kind": "reset", "taken": "yes"}, "taken: true or false"),

@@ -103,7 +103,9 @@ class Fault:
             raise ValueError(f"{needed}: missing, and {self.kind} needs it")
         for name, (least, most) in _WHOLE.items():
             number = getattr(self, name)
-            if number is not None and not _is_whole(number, least, most):
+            if number is None and name != "skip":
+                continue
+            if not _is_whole(number, least, most):
                 raise ValueError(f"{name}: a whole number {_between(least, most)}, not {number!r}")
         if self.last_stream not in (None, "below", "at", "above") and not _is_whole(self.last_stream, 0, _STREAM_MAX):
             raise ValueError(f'last_stream: "below", "at", "above" or a number, not {self.last_stream!r}')
