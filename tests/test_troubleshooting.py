@@ -46,6 +46,7 @@ REFUSED: dict[str, object] = {
     "published_at_ms: must be": update(published_at_ms=str(NOW_MS)),
     "published_at_ms: is over": update(published_at_ms=NOW_MS // 1000),
     "guests: are missing": start(),
+    "channel: reaches whoever subscribes, and this stack": start("order-42", "ana", channel="latest"),
 }
 
 
@@ -80,7 +81,7 @@ def test_a_publish_is_refused_for_the_reason_that_the_page_names(reason: str, sc
     [body] = [body for begins, body in REFUSED.items() if reason.startswith(begins)]
 
     with pytest.raises(InvalidInput) as refused:
-        read(body, schemas, guests_required=reason.startswith("guests"))
+        read(body, schemas, guests_required=reason.startswith(("guests", "channel")))
 
     assert str(refused.value) == reason
 
