@@ -216,6 +216,7 @@ def test_a_content_state_may_be_declared_in_an_extension_and_so_may_conformance(
     [
         ("enum Stage: String, Codable { case cooking, there }", ["cooking", "there"]),
         ('enum Stage: String, Codable { case a = "on \\"my\\" way\\u{21}", b\n case `in` }', ['on "my" way!', "b", "in"]),
+        ('enum Stage: String, Codable { case a = "\\u{10FFFF}", b = "\\u{E9}" }', ["\U0010ffff", "é"]),
         ("enum Stage: Int, Codable { case a, b, c = 7, d }", [0, 1, 7, 8]),
         ("enum Stage: Int, Codable { case a = -1, b\n case c = 0x1F, d = 1_000 }", [-1, 0, 31, 1000]),
         ("enum Stage: UInt8 { case a = 9 }\n extension Stage: Codable { var title: String { \"\" } }", [9]),

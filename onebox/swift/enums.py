@@ -1,6 +1,7 @@
 """Enums with raw values, and the `CodingKeys` of a struct."""
 
 import re
+import sys
 
 from tree_sitter import Node
 
@@ -88,8 +89,14 @@ def _string(literal: Node) -> str | None:
     if literal.type != "line_string_literal":
         return None
     written = text_of(literal)[1:-1]
-    plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _ESCAPES.get(found[2], _UNKNOWN), written)
+    plain = _ESCAPE.sub(lambda found: _scalar(found[1]) if found[1] else _ESCAPES.get(found[2], _UNKNOWN), written)
     return None if _UNKNOWN in plain else plain
+
+
+def _scalar(digits: str) -> str:
+    number = int(digits, 16)
+    is_one = number <= sys.maxunicode and not 0xD800 <= number <= 0xDFFF
+    return chr(number) if is_one else _UNKNOWN
 
 
 def _integer(literal: Node) -> int | None:
