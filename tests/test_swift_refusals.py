@@ -27,6 +27,12 @@ def refused(text: str, **others: str) -> list[str]:
         ("var all: [Any]", "6: Any is not declared in these files"),
         ("var all: Array", "6: Array has 0 types in angle brackets"),
         ("var since = Date()", "6: the type of since is not written: write `var since: …`"),
+        (
+            "#if DEBUG && (os(macOS) || os(iOS) || os(tvOS))\nvar minutes: Int\n#endif",
+            "6: #if decides whether there is minutes",
+        ),
+        ("#if (os(iOS) && DEBUG) || X\nvar minutes: Int\n#endif", "6: #if decides whether there is minutes"),
+        ("#if !(swift(>=6) && os(iOS))\nvar minutes: Int\n#endif", "6: #if decides whether there is minutes"),
         ("@Clamped var minutes: Int", "6: @Clamped on minutes may be a property wrapper"),
         ("#if DEBUG\nvar minutes: Int\n#endif", "6: #if decides whether there is minutes: take the #if away"),
         ("#if os(iOS)\n#if DEBUG\nvar minutes: Int\n#endif\n#endif", "7: #if decides whether there is minutes"),

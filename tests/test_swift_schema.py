@@ -296,6 +296,9 @@ def test_what_is_compiled_for_iphones_alone_is_read_as_if_it_always_were() -> No
         ("os(tvOS)\nvar c: Int\n#elseif os(iOS)", "a"),
         ("os(iOS)\nvar a: Int\n#elseif DEBUG", "a"),
         ("os(macOS) && DEBUG", "b"),
+        ("!(os(macOS) || os(iOS) || os(tvOS))", "b"),
+        ("!(DEBUG && os(macOS) && X)", "a"),
+        ("canImport(ActivityKit) && (os(macOS) || (os(iOS) && !targetEnvironment(macCatalyst)))", "a"),
     ],
 )
 def test_the_branch_that_iphones_compile_is_read(condition: str, compiled: str) -> None:

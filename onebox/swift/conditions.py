@@ -12,6 +12,10 @@ from onebox.swift.syntax import Source, text_of
 _HERE = re.compile(r"canImport\((ActivityKit|Foundation|SwiftUI|UIKit|WidgetKit|AppIntents)\)|os\(iOS\)|true")
 _ELSEWHERE = re.compile(r"canImport\((AppKit|Cocoa)\)|os\(\w+\)|targetEnvironment\(macCatalyst\)|false")
 
+_QUESTION = re.compile(r"\w+(\([^()]*\))?")
+_BRACKETS = re.compile(r"\(([^()]*)\)")
+_WORDS = {"true": True, "false": False, "unknown": None}
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -59,8 +63,27 @@ def _follow(chains: list[_Chain], place: Place, directive: str) -> None:
 
 
 def _holds(condition: str) -> bool | None:
-    """Say whether a condition holds on iPhones; None where that depends, or where it has more brackets than names."""
-    ways = [[_is_true(part) for part in way.split("&&")] for way in "".join(condition.split()).split("||")]
+    """Say whether a condition holds on iPhones; None where that depends, or where this can't be read."""
+    known = _QUESTION.sub(lambda found: _word(_asked(found[0])), "".join(condition.split()))
+    # From the innermost brackets outwards.
+    while (inner := _BRACKETS.sub(lambda found: _word(_flat(found[1])), known)) != known:
+        known = inner
+    return _flat(known)
+
+
+def _asked(question: str) -> bool | None:
+    if _HERE.fullmatch(question):
+        return True
+    return False if _ELSEWHERE.fullmatch(question) else None
+
+
+def _word(holds: bool | None) -> str:
+    return next(word for word, meant in _WORDS.items() if meant is holds)
+
+
+def _flat(condition: str) -> bool | None:
+    """Judge what has no brackets."""
+    ways = [[_is_true(part) for part in way.split("&&")] for way in condition.split("||")]
     together = [False if False in way else None if None in way else True for way in ways]
     return True if True in together else None if None in together else False
 
@@ -69,6 +92,4 @@ def _is_true(part: str) -> bool | None:
     if part.startswith("!"):
         other = _is_true(part.removeprefix("!"))
         return None if other is None else not other
-    if _HERE.fullmatch(part):
-        return True
-    return False if _ELSEWHERE.fullmatch(part) else None
+    return _WORDS.get(part)
