@@ -114,6 +114,35 @@ def test_what_lockstep_adds_to_every_start_the_app_of_before_gets_whatever_the_n
 @pytest.mark.parametrize(
     ("before", "after"),
     [
+        ("let shop: String", "let shop: String; let activity: String; let run: Int"),
+        ("let activity: String; let run: Int", "let activity: String; let run: Int?"),
+        ("let activity: String; let run: Int", "let activity: String?; let run: Double"),
+        ("let activity: String; let run: Int", "let shop: String?"),
+    ],
+)
+def test_activity_and_run_are_sent_whatever_the_struct_so_neither_breaks_by_what_is_sent(
+    before: str, after: str
+) -> None:
+    assert named(of("var a: Int", own=before), of("var a: Int", own=after)) == []
+
+
+def test_cards_that_an_app_made_by_itself_may_lack_a_run_that_was_optional() -> None:
+    before = of("var a: Int", own="let activity: String; let run: Int?")
+    after = of("var a: Int", own="let activity: String; let run: Int")
+
+    assert named(before, after) == [("attributes.run", "is required, and was optional", NEW)]
+
+
+def test_activity_and_run_of_a_state_are_keys_like_others() -> None:
+    assert named(of(""), of("var activity: String; var run: Int")) == [
+        ("content-state.activity", "is new, and required", NEW),
+        ("content-state.run", "is new, and required", NEW),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
         ("var a: Int; var b: String", "var b: String; let a: Int"),
         ("var a: Int", "var a: Int; var b: String?"),
         ("var a: Int; var b: String?", "var a: Int"),

@@ -109,6 +109,18 @@ def test_a_change_that_breaks_cards_fails_and_is_not_written(
     assert main(["schema", "Order.swift", "--check", old]) == 0
 
 
+def test_doing_what_a_warning_asks_breaks_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "Order.swift").write_text(attributes("var minutes: Int", own="let shop: String"))
+    assert main(["schema", "Order.swift", "-o", "schemas"]) == 0
+    asked = [line.partition("`")[2].partition("`")[0] for line in capsys.readouterr().err.splitlines()]
+    assert len(asked) == 2
+
+    (folder / "Order.swift").write_text(attributes("var minutes: Int", own="; ".join(["let shop: String", *asked])))
+
+    assert main(["schema", "Order.swift", "--check", "schemas"]) == 0
+    assert capsys.readouterr() == ("Nothing here would break running cards.\n", "")
+
+
 def test_attributes_that_are_gone_break_cards_and_new_ones_do_not(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,9 +46,8 @@ _REMEDIES = {
     "the app of before",
 }
 
-
-# Push adds them to every start, whether or not the new app needs them.
-_SENT_ALWAYS = ("attributes.activity", "attributes.run")
+# Push puts these into every start, whatever the struct has. Only cards that an app makes by itself may lack what is optional.
+_OURS = {"attributes.activity", "attributes.run"}
 
 
 def breaks(old: JsonObject, new: JsonObject) -> Iterator[Break]:
@@ -57,8 +56,7 @@ def breaks(old: JsonObject, new: JsonObject) -> Iterator[Break]:
     before, after = _whole(old), _whole(new)
     for side, written, read in ((Side.OLD_APP, after, before), (Side.NEW_APP, before, after)):
         for misfit in misfits(written, read, ""):
-            left_out = misfit.kind in (Kind.MISSING, Kind.NULL)
-            if side is Side.OLD_APP and left_out and misfit.path in _SENT_ALWAYS:
+            if misfit.path in _OURS and (side is Side.OLD_APP or misfit.written is None):
                 continue
             remedy = _REMEDIES[Kind.TYPE if misfit.kind is Kind.MEANING else misfit.kind, side]
             yield Break(title, misfit.path, _change(misfit, side), side, remedy)
