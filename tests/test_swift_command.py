@@ -81,6 +81,17 @@ def test_a_file_without_attributes_is_refused(folder: Path, capsys: pytest.Captu
     assert "no struct conforms to ActivityAttributes" in capsys.readouterr().err
 
 
+def test_attributes_by_a_protocol_of_another_file_are_found_when_that_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "Order.swift").write_text(ORDER.replace(": ActivityAttributes", ": Ours"))
+    (folder / "Ours.swift").write_text("protocol Ours: ActivityAttributes { }")
+
+    assert main(["schema", "Order.swift"]) == 1
+    assert "name the protocol's file as well" in capsys.readouterr().err
+    assert main(["schema", "Order.swift", "Ours.swift"]) == 0
+
+
 @pytest.mark.parametrize("old", ["schemas", "schemas/OrderAttributes.json"])
 def test_a_change_that_breaks_nobody_passes_and_is_written_where_that_is_asked(
     old: str, folder: Path, capsys: pytest.CaptureFixture[str]

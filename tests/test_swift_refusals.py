@@ -78,6 +78,40 @@ def test_a_property_is_refused_by_its_line(state: str, said: str) -> None:
             "protocol A { }\nprotocol B: A { }\nextension A { init(from d: Decoder) { } }\nenum It: Int, Codable, B { case a }",
             "It decodes itself",
         ),
+        ("struct It: Codable { init(from decoder: (any Decoder)) { } }", "It decodes itself"),
+        ("struct It: Codable { init(from d: D) { } }\ntypealias D = E\ntypealias E = any Decoder", "It decodes itself"),
+        ("struct It: Codable { typealias D = Decoder\ninit(from d: D) { } }", "It decodes itself"),
+        ("struct It: Codable { }\nextension MyApp.It { init(from d: Decoder) { } }", "It decodes itself"),
+        (
+            "enum NS { protocol P {}; struct S: Codable, P {} }\nextension NS.P { init(from d: Decoder) {} }\ntypealias It = NS.S",
+            "S decodes itself",
+        ),
+        (
+            "enum NS { protocol P { } }\nextension NS.P { init(from d: Decoder) { } }\nstruct It: Codable, MyApp.NS.P { }",
+            "It decodes itself",
+        ),
+        (
+            "protocol P { }\nextension P { init(from d: Decoder) { } }\ntypealias PC = P & Codable\nstruct It: PC { }",
+            "It decodes itself",
+        ),
+        (
+            "protocol P { }\nextension P { init(from d: Decoder) { } }\nprotocol Q where Self: P { }\nstruct It: Q, Codable { }",
+            "It decodes itself",
+        ),
+        ("extension Elsewhere { init(from d: Decoder) { } }\nstruct It: Codable, Elsewhere { }", "It decodes itself"),
+        (
+            "extension Swift.RawRepresentable { init(from d: Decoder) { } }\ntypealias It = Int",
+            "an extension of RawRepresentable may",
+        ),
+        (
+            "extension Swift.KeyedDecodingContainer { }\ntypealias It = Int",
+            "an extension of KeyedDecodingContainer may",
+        ),
+        (
+            "typealias K = KeyedDecodingContainer\nextension K { }\ntypealias It = Int",
+            "an extension of KeyedDecodingContainer may",
+        ),
+        ("protocol P { }\nstruct It: P { }", "It is not Codable in these files"),
         (
             "extension RawRepresentable { init(from d: Decoder) { } }\ntypealias It = Int",
             "an extension of RawRepresentable may",
@@ -137,12 +171,24 @@ def test_a_declaration_that_nothing_decodes_is_of_no_account() -> None:
     struct Card: View { @State var a = 1; var body: some View { Text("a") } }
     extension Engine { init(from decoder: Decoder) { } }
     extension Order { init(from other: Other) { } }
+    extension String: CodingKey { var stringValue: String { self }; init(from decoder: Decoder) { } }
+    protocol Loaded { init(from decoder: Decoder) throws }
+    extension Loaded { init(from order: Order) { } }
+    extension OrderAttributes.ContentState: Loaded { }
+    typealias It = Order
+    extension OrderAttributes.ContentState { init(from it: It) { self.init(minutes: 1) } }
     extension OrderAttributes.ContentState { init(from order: Order) { self.init(minutes: 1) } }
     private struct Row { }
     private struct Row { }
     """
 
     assert told(attributes("var minutes: Int", beside=beside)) == []
+
+
+def test_protocols_that_go_in_a_circle_are_followed_once() -> None:
+    beside = "protocol A: B { }\nprotocol B: A { }\ntypealias C = C & A\nstruct It: Codable, C { }"
+
+    assert told(attributes("var it: It", beside=beside)) == []
 
 
 def test_all_is_refused_at_once_and_each_but_once() -> None:

@@ -1,5 +1,7 @@
 """From Swift to JSON Schema, as the compiler would synthesize `Decodable`."""
 
+from typing import cast
+
 import pytest
 from jsonschema_rs import Draft202012Validator, meta
 
@@ -315,6 +317,51 @@ def test_a_whole_file_of_a_widget_is_read() -> None:
     assert schema["title"] == "FocusAttributes"
     assert required(part(schema, "attributes")) == ["id", "activity", "run", "title"]
     assert required(part(schema, "content-state")) == ["remaining", "window", "isPaused"]
+
+
+GUIDE = (ROOT / "docs" / "ios" / "OrderAttributes.swift").read_text()
+
+
+def test_the_attributes_of_the_guide_are_translated() -> None:
+    made = schemas_of({"OrderAttributes.swift": GUIDE})
+
+    assert made.findings.lines() == []
+    [schema] = made.by_type.values()
+    assert schema["title"] == "OrderAttributes"
+    assert required(part(schema, "attributes")) == ["shop", "activity"]
+    assert list(cast("JsonObject", part(schema, "attributes")["properties"])) == ["shop", "activity", "run"]
+    assert required(part(schema, "content-state")) == ["driver", "minutes"]
+
+
+def test_a_protocol_by_which_attributes_are_some_may_have_a_file_of_its_own() -> None:
+    protocol, struct = GUIDE.split("/// In the app")
+
+    apart = schemas_of({"OrderAttributes.swift": f"import ActivityKit\n/// In the app{struct}", "Ours.swift": protocol})
+
+    assert apart.findings.lines() == []
+    assert apart.by_type == schemas_of({"OrderAttributes.swift": GUIDE}).by_type
+
+
+@pytest.mark.parametrize(
+    "codable",
+    [
+        "protocol Model: Codable, Hashable { }",
+        "protocol Model where Self: Codable { }",
+        "typealias Model = Codable & Hashable",
+        "typealias Model = Swift.Codable",
+        "protocol Inner: Decodable { }\ntypealias Middle = (Inner & Hashable)\nprotocol Model: Middle { }",
+    ],
+)
+def test_a_struct_may_be_codable_by_a_protocol_or_an_alias(codable: str) -> None:
+    stop = f"struct Stop: Model {{ let name: String }}\n{codable}"
+
+    assert field("var stop: Stop", beside=stop) == {"$ref": "#/$defs/Stop"}
+
+
+def test_a_struct_around_a_raw_value_may_be_so_by_a_protocol() -> None:
+    tag = "protocol Tag: RawRepresentable, Codable { }\nstruct Color: Tag { let rawValue: String }"
+
+    assert field("var color: Color", beside=tag) == {"type": "string"}
 
 
 def test_a_whole_schema_says_what_it_is_of() -> None:

@@ -40,7 +40,7 @@ def schemas_of(texts: Mapping[str, str]) -> Schemas:
     program = Program.of(sources, findings)
     by_type: dict[str, JsonObject] = {}
     for attributes in program.nominals():
-        if not attributes.conforms_to("ActivityAttributes"):
+        if attributes.main.kind == "protocol" or not attributes.conforms_to("ActivityAttributes"):
             continue
         if not is_id(attributes.name):
             findings.refuse(

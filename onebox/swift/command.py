@@ -52,7 +52,11 @@ def _schema_of(sources: list[Path], output: Path | None, old: Path | None) -> in
     if made.findings.refused:
         return 1
     if not made.by_type:
-        print(f"{' '.join(map(str, sources))}: error: no struct conforms to ActivityAttributes", file=sys.stderr)
+        print(
+            f"{' '.join(map(str, sources))}: error: no struct conforms to ActivityAttributes in these files: "
+            "if one does by a protocol of yours, name the protocol's file as well",
+            file=sys.stderr,
+        )
         return 1
     if old is not None:
         if found := list(_compared(before, made.by_type)):

@@ -8,7 +8,7 @@ from tree_sitter import Node
 from onebox.swift.conditions import Item, items
 from onebox.swift.findings import Place
 from onebox.swift.syntax import Source, attributes_of, child, fields, modifiers_of, name_of, text_of
-from onebox.swift.types import Foreign, Type, annotated, is_nil_by_itself, read_type, type_of_literal
+from onebox.swift.types import Foreign, Named, Type, annotated, is_nil_by_itself, read_type, type_of_literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,16 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True)
+class ByHand:
+    """What a type does by itself that the compiler would else write: `init(from:)`, `rawValue`."""
+
+    name: str
+    place: Place
+    # Of `init(from:)`: what from.
+    argument: Type | None
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """A struct, enum, class, actor, protocol or extension; of an extension the name has the dots of what it extends."""
 
@@ -55,18 +65,23 @@ class Declaration:
     kind: str
     name: str
     is_generic: bool
-    conforms: tuple[str, ...]
+    conforms: tuple[Type, ...]
     attributes: tuple[str, ...]
     condition: Place | None
     properties: tuple[Property, ...]
     cases: tuple[Case, ...]
-    # What it does by itself that the compiler would else write: `init(from:)`, `rawValue`.
-    by_hand: tuple[tuple[str, Place], ...]
+    by_hand: tuple[ByHand, ...]
     inner: tuple["Declaration | Alias", ...]
 
     @property
     def a_kind(self) -> str:
         return f"{'an' if self.kind[:1] in ('a', 'e') else 'a'} {self.kind}"
+
+    @property
+    def raw_type(self) -> str:
+        """Return what an enum's raw values are, if it has any: that stands first."""
+        first = self.conforms[0] if self.conforms else None
+        return first.path[-1] if isinstance(first, Named) else ""
 
 
 # By these names a type may say how it is decoded.
@@ -93,19 +108,28 @@ def _declaration(source: Source, item: Item) -> Declaration:
         text_of(kind) if kind else "",
         ".".join(part.strip("`") for part in text_of(name).split(".")) if name else "",
         child(node, "type_parameters") is not None,
-        tuple(
-            text_of(inherited)
-            for specifier in node.children
-            if specifier.type == "inheritance_specifier"
-            and (inherited := specifier.child_by_field_name("inherits_from")) is not None
-        ),
+        tuple(_conforms(source, node)),
         tuple(attributes_of(node)),
         item.condition,
         tuple(found for member in members for found in _properties(source, member)),
         tuple(found for member in members for found in _cases(source, member)),
-        tuple((name, source.place(member.node)) for member in members for name in _by_hand(member.node)),
+        tuple(found for member in members for found in _by_hand(source, member.node)),
         tuple(declarations(source, body)) if body else (),
     )
+
+
+def _conforms(source: Source, node: Node) -> Iterator[Type]:
+    for specifier in node.children:
+        if specifier.type == "inheritance_specifier" and (named := specifier.child_by_field_name("inherits_from")):
+            yield read_type(source, named)
+    # `protocol P where Self: Q` is one that inherits from Q.
+    constraints = child(node, "type_constraints") if node.type == "protocol_declaration" else None
+    for constraint in constraints.named_children if constraints else ():
+        inherits = child(constraint, "inheritance_constraint")
+        of = inherits and inherits.child_by_field_name("constrained_type")
+        named = inherits and inherits.child_by_field_name("name")
+        if of and named and text_of(of) == "Self":
+            yield read_type(source, named)
 
 
 def _alias(source: Source, item: Item) -> Alias:
@@ -187,17 +211,19 @@ def _cases(source: Source, item: Item) -> Iterator[Case]:
         yield Case(source.place(name), name_of(name), raw, "data_contents" in of_it, item.condition)
 
 
-def _by_hand(node: Node) -> Iterator[str]:
+def _by_hand(source: Source, node: Node) -> Iterator[ByHand]:
+    argument = None
     if node.type == "init_declaration":
         parameter = child(node, "parameter")
         label = parameter and (parameter.child_by_field_name("external_name") or parameter.child_by_field_name("name"))
         name = f"init{'?' * (child(node, '?') is not None)}({text_of(label) if label else ''}:)"
-        if name == "init(from:)" and parameter and not text_of(parameter).endswith("Decoder"):
-            return
+        if name == "init(from:)" and parameter:
+            # The last: the parameter's own name is one in the grammar, too.
+            argument = read_type(source, parameter.children_by_field_name("name")[-1])
     elif node.type == "property_declaration" and not modifiers_of(node) & {"static", "class"}:
         pattern = node.child_by_field_name("name")
         name = text_of(pattern) if pattern else ""
     else:
         return
     if name in _BY_HAND:
-        yield name
+        yield ByHand(name, source.place(node), argument)

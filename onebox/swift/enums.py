@@ -29,7 +29,7 @@ def enum_schema(enum: Nominal, findings: Findings) -> JsonObject:
                 )
         return {}
     _check_conditions(enum, findings)
-    raw_type = enum.main.conforms[0].rpartition(".")[2] if enum.main.conforms else ""
+    raw_type = enum.main.raw_type
     if raw_type != "String" and raw_type not in INTEGERS:
         findings.refuse(
             enum.main.place,
@@ -50,8 +50,7 @@ def coding_keys(enum: Nominal, findings: Findings) -> dict[str, str]:
     _check_conditions(enum, findings)
     names = [case.name for case in enum.cases]
     # Of `CodingKeys: Int` the case's name is the key.
-    has_strings = bool(enum.main.conforms) and enum.main.conforms[0].rpartition(".")[2] == "String"
-    return dict(zip(names, _strings(enum, findings) if has_strings else names, strict=True))
+    return dict(zip(names, _strings(enum, findings) if enum.main.raw_type == "String" else names, strict=True))
 
 
 def _check_conditions(enum: Nominal, findings: Findings) -> None:

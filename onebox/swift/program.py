@@ -5,15 +5,17 @@ from dataclasses import dataclass, field, replace
 
 from onebox.swift.declarations import Alias, Case, Declaration, Property, declarations
 from onebox.swift.findings import Findings, Place
+from onebox.swift.standard import MODULES, STANDARD
 from onebox.swift.syntax import Source
-from onebox.swift.types import Named
+from onebox.swift.types import Foreign, Named, Type
 
 type Path = tuple[str, ...]
 
 # So many lead from one to the next; more go in a circle.
 _ALIASES_MAX = 50
 _DECODING_CONTAINERS = ("KeyedDecodingContainer", "UnkeyedDecodingContainer", "SingleValueDecodingContainer")
-_SYNTHESIZERS = ("RawRepresentable", "Decodable", "Codable")
+# What types conform to without its being written: an extension of these is one of nearly all.
+_IMPLIED = ("RawRepresentable", "Decodable", "Codable", "Hashable", "Equatable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +25,14 @@ class Nominal:
     path: Path
     main: Declaration
     extensions: tuple[Declaration, ...]
-    # Of protocols that it conforms to: what these do by hand, it does.
+    # All protocols of elsewhere that it conforms to, by protocols and aliases of these files, too.
+    protocols: frozenset[str]
+    # Extensions of protocols that it conforms to: what these do by hand, it does.
     inherited: tuple[Declaration, ...]
 
     @property
     def name(self) -> str:
         return self.path[-1]
-
-    @property
-    def parts(self) -> tuple[Declaration, ...]:
-        return (self.main, *self.extensions)
 
     @property
     def properties(self) -> tuple[Property, ...]:
@@ -43,15 +43,15 @@ class Nominal:
         return self.main.cases
 
     def conforms_to(self, *protocols: str) -> bool:
-        """Say whether it is written to conform to one of these."""
-        return any(named.rpartition(".")[2] in protocols for part in self.parts for named in part.conforms)
+        """Say whether it conforms to one of these, which are declared elsewhere."""
+        return not self.protocols.isdisjoint(protocols)
 
     def by_hand(self, *names: str) -> Iterator[tuple[str, Place]]:
         """Yield which of these it writes itself, and where."""
-        for part in (*self.parts, *self.inherited):
-            for name, place in part.by_hand:
-                if name in names:
-                    yield name, place
+        for part in (self.main, *self.extensions, *self.inherited):
+            for one in part.by_hand:
+                if one.name in names:
+                    yield one.name, one.place
 
 
 @dataclass(slots=True)
@@ -61,6 +61,8 @@ class Program:
     _nominals: dict[Path, Declaration] = field(default_factory=dict)
     _extensions: dict[Path, list[Declaration]] = field(default_factory=dict)
     _aliases: dict[Path, Alias] = field(default_factory=dict)
+    # Extensions of what is declared elsewhere, by its name.
+    _foreign: dict[str, list[Declaration]] = field(default_factory=dict)
     # Declared twice: by private types of several files, or by branches of an #if.
     _again: dict[Path, Place] = field(default_factory=dict)
 
@@ -70,21 +72,17 @@ class Program:
         found = [one for source in sources for one in declarations(source, source.root)]
         extensions = [one for one in found if isinstance(one, Declaration) and one.kind == "extension"]
         program._take((), [one for one in found if one not in extensions])
-        for extension in extensions:
-            if extension.name in _DECODING_CONTAINERS or (extension.name in _SYNTHESIZERS and extension.by_hand):
-                findings.refuse(
-                    extension.place,
-                    f"an extension of {extension.name} may change what synthesized code decodes: decode as Swift does by itself",
-                )
         # An extension may be of a type that another one declares.
         while extensions:
-            known = [(one, path) for one in extensions if (path := program._extended(one)) is not None]
+            known = [(one, path) for one in extensions for path in program._extended(one) if isinstance(path, tuple)]
             if not known:
-                break  # what is left extends types of elsewhere: View, Date
+                break
             for one, path in known:
                 program._extensions.setdefault(path, []).append(one)
                 program._take(path, list(one.inner), condition=one.condition)
             extensions = [one for one in extensions if one not in [taken for taken, _ in known]]
+        for one in extensions:
+            program._extend_foreign(one, findings)
         return program
 
     def nominals(self) -> Iterator[Nominal]:
@@ -93,34 +91,38 @@ class Program:
 
     def nominal_at(self, path: Path) -> Nominal | None:
         """Return the type at a path, or which the alias there leads to."""
-        if path in self._aliases:
-            return self._named(self._aliases[path], path[:-1], _ALIASES_MAX)
-        return self.nominal(path) if path in self._nominals else None
+        target = self._target(path, _ALIASES_MAX)
+        return self.nominal(target) if target in self._nominals else None
 
     def nominal(self, path: Path) -> Nominal:
-        extensions = tuple(self._extensions.get(path, ()))
-        return Nominal(path, self._nominals[path], extensions, tuple(self._of_protocols(path, frozenset())))
+        main, *extensions = self._parts(path)
+        meant = self._conformances(path)
+        protocols = frozenset(one for one in meant if isinstance(one, str))
+        # An enum's raw type stands among its protocols, and is none.
+        foreign = [part for name in protocols - STANDARD.keys() for part in self._foreign.get(name, ())]
+        own = [part for one in meant if isinstance(one, tuple) for part in list(self._parts(one))[1:]]
+        return Nominal(path, main, tuple(extensions), protocols, (*own, *foreign))
 
     def again(self, path: Path) -> Place | None:
         """Return where a type or an alias is declared once more."""
         return self._again.get(path)
 
-    def _of_protocols(self, path: Path, seen: frozenset[Path]) -> Iterator[Declaration]:
-        for part in (self._nominals[path], *self._extensions.get(path, ())):
-            for named in part.conforms:
-                found: Path = tuple(named.split("."))
-                if found in self._nominals and self._nominals[found].kind == "protocol" and found not in seen:
-                    yield from self._extensions.get(found, ())
-                    yield from self._of_protocols(found, seen | {found})
-
-    def find(
-        self, name: Path, scope: Path, *, aliases_max: int = _ALIASES_MAX
-    ) -> "Nominal | tuple[Alias, Path] | None":
+    def find(self, name: Path, scope: Path) -> "Nominal | tuple[Alias, Path] | None":
         """
         Return what a name means in a scope: a type, or an alias with the scope that its own type is to be read in.
 
         The innermost declaration counts, as in Swift. None: these files don't declare it.
         """
+        path = self._path(name, scope, _ALIASES_MAX)
+        if path is None:
+            return None
+        return self.nominal(path) if path in self._nominals else (self._aliases[path], path[:-1])
+
+    def has(self, path: Path) -> bool:
+        """Say whether a type or an alias is declared at a path."""
+        return path in self._nominals or path in self._aliases
+
+    def _path(self, name: Path, scope: Path, aliases_max: int) -> Path | None:
         inside = next(
             (scope[:depth] for depth in range(len(scope), -1, -1) if self.has((*scope[:depth], name[0]))), None
         )
@@ -128,36 +130,86 @@ class Program:
             return None
         path = (*inside, name[0])
         for member in name[1:]:
-            alias = self._aliases.get(path)
-            if alias is not None:
-                named = self._named(alias, path[:-1], aliases_max - 1)
-                if named is None:
-                    return None
-                path = named.path
-            path = (*path, member)
-            if not self.has(path):
+            target = self._target(path, aliases_max - 1)
+            if target is None or not self.has((*target, member)):
                 return None
-        return self.nominal(path) if path in self._nominals else (self._aliases[path], path[:-1])
+            path = (*target, member)
+        return path
 
-    def _named(self, alias: Alias, scope: Path, aliases_max: int) -> Nominal | None:
-        """Return the declared type that an alias leads to."""
-        while isinstance(alias.type, Named) and aliases_max > 0:
-            found = self.find(alias.type.path, scope, aliases_max=aliases_max)
-            if not isinstance(found, tuple):
-                return found
-            alias, scope = found
+    def _target(self, path: Path, aliases_max: int) -> Path | None:
+        """Return the path of the type that a path leads to, through aliases."""
+        while path in self._aliases:
+            written = self._aliases[path].type
+            found = self._path(written.path, path[:-1], aliases_max) if isinstance(written, Named) else None
+            if found is None or aliases_max == 0:
+                return None
+            path = found
             aliases_max -= 1
-        return None
+        return path
 
-    def has(self, path: Path) -> bool:
-        """Say whether a type or an alias is declared at a path."""
-        return path in self._nominals or path in self._aliases
+    def _made_of(self, written: Type, scope: Path) -> set[Path | str]:
+        """Return what a type means, protocols each for itself: those of these files by their paths, others by their names."""
+        made_of: set[Path | str] = set()
+        waiting = [(written, scope)]
+        followed: set[Path] = set()
+        while waiting:
+            written, scope = waiting.pop()
+            if isinstance(written, Foreign):
+                waiting += [(part, scope) for part in written.parts]
+                continue
+            path = self._path(written.path, scope, _ALIASES_MAX)
+            first, *others = written.path
+            if path is None and others and first not in MODULES and self._path((first,), scope, _ALIASES_MAX) is None:
+                # The app's own module, as it seems: better to follow one too many.
+                path = self._path(tuple(others), (), _ALIASES_MAX)
+            if path is None:
+                made_of.add(written.path[-1])
+            elif path in self._nominals:
+                made_of.add(path)
+            elif path not in followed:
+                followed.add(path)
+                waiting.append((self._aliases[path].type, path[:-1]))
+        return made_of
 
-    def _extended(self, extension: Declaration) -> Path | None:
-        found = self.find(tuple(extension.name.split(".")), ())
-        if isinstance(found, tuple):
-            return named.path if (named := self._named(*found, _ALIASES_MAX)) else None
-        return found.path if found else None
+    def _conformances(self, path: Path) -> set[Path | str]:
+        """Return all that a type conforms to, by what it conforms to, too."""
+        meant: set[Path | str] = set()
+        waiting = [path]
+        while waiting:
+            inside = waiting.pop()
+            for part in (self._nominals[inside], *self._extensions.get(inside, ())):
+                scope = () if part.kind == "extension" else inside[:-1]
+                new = {one for named in part.conforms for one in self._made_of(named, scope)} - meant
+                meant |= new
+                waiting += [one for one in new if isinstance(one, tuple)]
+        return meant
+
+    def _parts(self, path: Path) -> Iterator[Declaration]:
+        """Yield a type's declaration and its extensions, with what is decoding among all their `init(from:)`."""
+        for part in (self._nominals[path], *self._extensions.get(path, ())):
+            yield self._with_decoding(part, path)
+
+    def _with_decoding(self, part: Declaration, scope: Path) -> Declaration:
+        by_hand = (one for one in part.by_hand if one.argument is None or self._is_decoder(one.argument, scope))
+        return replace(part, by_hand=tuple(by_hand))
+
+    def _is_decoder(self, argument: Type, scope: Path) -> bool:
+        return any(isinstance(one, str) and one.endswith("Decoder") for one in self._made_of(argument, scope))
+
+    def _extended(self, extension: Declaration) -> set[Path | str]:
+        return self._made_of(Named(extension.place, tuple(extension.name.split("."))), ())
+
+    def _extend_foreign(self, extension: Declaration, findings: Findings) -> None:
+        extension = self._with_decoding(extension, ())
+        for name in self._extended(extension):
+            if not isinstance(name, str):
+                continue
+            self._foreign.setdefault(name, []).append(extension)
+            if name in _DECODING_CONTAINERS or (name in _IMPLIED and extension.by_hand):
+                findings.refuse(
+                    extension.place,
+                    f"an extension of {name} may change what synthesized code decodes: decode as Swift does by itself",
+                )
 
     def _take(self, inside: Path, found: list[Declaration | Alias], *, condition: Place | None = None) -> None:
         for one in found:

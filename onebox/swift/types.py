@@ -19,6 +19,8 @@ _LITERALS = {
     "raw_string_literal": "String",
 }
 
+_OF_PROTOCOLS = {"existential_type", "opaque_type", "protocol_composition_type"}
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -39,6 +41,8 @@ class Foreign:
 
     place: Place
     text: str
+    # Of `any P`, `some P` and `P & Q`: the protocols.
+    parts: tuple["Type", ...] = ()
 
     def __str__(self) -> str:
         return self.text
@@ -64,11 +68,12 @@ def read_type(source: Source, node: Node) -> Type:
             elements = [found for found in node.children if found.type == "tuple_type_item"]
             if (
                 len(elements) == 1
-                and (only := elements[0].child_by_field_name("name"))
-                and elements[0].child_count == 1
+                and (only := elements[0].child_by_field_name("name") or elements[0].child_by_field_name("element"))
+                and elements[0].named_child_count == 1
             ):
                 return read_type(source, only)
-    return Foreign(place, " ".join(text_of(node).split()))
+    made_of = node.named_children if node.type in _OF_PROTOCOLS else ()
+    return Foreign(place, " ".join(text_of(node).split()), tuple(read_type(source, part) for part in made_of))
 
 
 def optional(place: Place, wrapped: Type) -> Named:
