@@ -83,7 +83,7 @@ def test_a_property_is_refused_by_its_line(state: str, said: str) -> None:
         ("struct It: Codable { typealias D = Decoder\ninit(from d: D) { } }", "It decodes itself"),
         ("struct It: Codable { }\nextension MyApp.It { init(from d: Decoder) { } }", "It decodes itself"),
         (
-            "enum NS { protocol P {}; struct S: Codable, P {} }\nextension NS.P { init(from d: Decoder) {} }\ntypealias It = NS.S",
+            "enum NS { protocol P {}; struct S: Codable, P {} }\nextension NS.P { init(from: Decoder) {} }\ntypealias It = NS.S",
             "S decodes itself",
         ),
         (

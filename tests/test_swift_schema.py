@@ -334,9 +334,9 @@ def test_the_attributes_of_the_guide_are_translated() -> None:
 
 
 def test_a_protocol_by_which_attributes_are_some_may_have_a_file_of_its_own() -> None:
-    protocol, struct = GUIDE.split("/// In the app")
+    protocol, name, struct = GUIDE.partition("struct OrderAttributes")
 
-    apart = schemas_of({"OrderAttributes.swift": f"import ActivityKit\n/// In the app{struct}", "Ours.swift": protocol})
+    apart = schemas_of({"OrderAttributes.swift": f"import ActivityKit\n{name}{struct}", "Ours.swift": protocol})
 
     assert apart.findings.lines() == []
     assert apart.by_type == schemas_of({"OrderAttributes.swift": GUIDE}).by_type
