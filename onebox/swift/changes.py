@@ -14,6 +14,7 @@ class Side(Enum):
 
     OLD_APP = "the app of before, by what is sent for the new one"
     NEW_APP = "the new app, by what is sent for the one before, and by cards that were started before"
+    OWN_CARDS = "the new app, by cards that the app of before made by itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ _REMEDIES = {
 
 # Push puts these into every start, whatever the struct has. Only cards that an app makes by itself may lack what is optional.
 _OURS = {"attributes.activity", "attributes.run"}
+_REMEDY_OF_OURS = "leave it as it was, as long as the app makes cards by itself"
 
 
 def breaks(old: JsonObject, new: JsonObject) -> Iterator[Break]:
@@ -56,10 +58,13 @@ def breaks(old: JsonObject, new: JsonObject) -> Iterator[Break]:
     before, after = _whole(old), _whole(new)
     for side, written, read in ((Side.OLD_APP, after, before), (Side.NEW_APP, before, after)):
         for misfit in misfits(written, read, ""):
-            if misfit.path in _OURS and (side is Side.OLD_APP or misfit.written is None):
+            change = _change(misfit, side)
+            if misfit.path in _OURS:
+                if side is Side.NEW_APP and misfit.written is not None:
+                    yield Break(title, misfit.path, change, Side.OWN_CARDS, _REMEDY_OF_OURS)
                 continue
             remedy = _REMEDIES[Kind.TYPE if misfit.kind is Kind.MEANING else misfit.kind, side]
-            yield Break(title, misfit.path, _change(misfit, side), side, remedy)
+            yield Break(title, misfit.path, change, side, remedy)
 
 
 def gone(attributes_type: str) -> Iterator[Break]:
