@@ -4,9 +4,13 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -21,6 +25,9 @@ from tests.messages import START_APS, update
 from tests.pushing import ORDER, minutes, say, settle, started
 from tests.roles import Call
 
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
 
 @pytest.fixture(autouse=True)
 def _account(stack: Stack) -> Iterator[None]:
@@ -32,8 +39,6 @@ def _account(stack: Stack) -> Iterator[None]:
 @pytest.fixture
 def deployed(stack: Stack) -> Iterator[tuple[str, str]]:
     """Deploy a stack that has the outputs of ours; returns its name and its secret."""
-    import boto3
-
     secret = stack.aws.secrets.create_secret(Name="deployed")["ARN"]
     outputs = {"SigningKeyArn": secret} | {f"{name}Url": url for name, url in stack.aws.queues.items()}
     template = {
@@ -148,7 +153,7 @@ def test_a_redriven_message_that_sqs_put_aside_keeps_the_time_it_was_sent(stack:
     moved = redrive.redrive(stack.aws.sqs, stack.aws.queues["PublishDeadLetterQueue"], stack.aws.queues["PublishQueue"])
     settle(stack)
 
-    assert moved == 1
+    assert moved == redrive.Redriven(sent=1, left=0)
     assert minutes(ana) == 9
 
 
@@ -159,7 +164,7 @@ def test_what_a_producer_says_of_the_future_does_not_make_a_redriven_message_new
     moved_ms = int(time.time() * 1000)
 
     dead_letters, destination = stack.aws.queues["PublishDeadLetterQueue"], stack.aws.queues["PublishQueue"]
-    assert redrive.redrive(stack.aws.sqs, dead_letters, destination) == 1
+    assert redrive.redrive(stack.aws.sqs, dead_letters, destination).sent == 1
 
     [message] = stack.queues.look("PublishQueue")
     assert int(message.attributes["published_at_ms"]) < moved_ms
@@ -173,6 +178,79 @@ def test_a_message_that_was_never_delivered_is_delivered_by_its_redrive(stack: S
     settle(stack)
 
     assert minutes(ana) == 4
+
+
+@contextmanager
+def at_once(stack: Stack, sends_max: int) -> Iterator["SQSClient"]:
+    """Return a client after each of whose messages push handles what there is, before it can send another."""
+    sends = 0
+
+    def handle(**_: object) -> None:
+        nonlocal sends
+        sends += 1
+        assert sends <= sends_max, "it goes on and on"
+        stack.drain()
+
+    sqs = boto3.client("sqs", endpoint_url=stack.aws.url)
+    sqs.meta.events.register("after-call.sqs.SendMessage", handle)
+    yield sqs
+
+
+def test_what_is_refused_again_comes_back_once_and_ends_the_redrive(stack: Stack) -> None:
+    for number in range(12):
+        stack.queues.send("PublishDeadLetterQueue", {"activity": f"order-{number}", "aps": {"event": "update"}})
+
+    with at_once(stack, sends_max=12) as sqs:
+        done = redrive.redrive(sqs, stack.aws.queues["PublishDeadLetterQueue"], stack.aws.queues["PublishQueue"])
+
+    # Push puts each back at once, so that those before the last batch are met again.
+    assert done.sent == 12
+    assert done.left >= 10
+    letters = stack.queues.look("PublishDeadLetterQueue")
+    assert {json.loads(letter.body)["activity"] for letter in letters} == {f"order-{number}" for number in range(12)}
+    assert all("content-state" in letter.attributes["reason"] for letter in letters)
+
+
+def test_a_long_redrive_goes_on_for_as_long_as_it_meets_older_letters() -> None:
+    """What came back is met again each time that its hold is over."""
+    sqs = boto3.client("sqs")
+    began_ms = 1_800_000_000_000
+
+    def received(*letters: tuple[str, int]) -> dict[str, Any]:
+        said = {"ResponseMetadata": {"HTTPHeaders": {"date": "Fri, 15 Jan 2027 08:00:00 GMT"}}}
+        return said | {
+            "Messages": [
+                {"MessageId": name, "ReceiptHandle": name, "Body": name, "Attributes": {"SentTimestamp": str(sent_ms)}}
+                for name, sent_ms in letters
+            ]
+        }
+
+    old, back_ms = began_ms - 1, began_ms + 1_000
+    batches = [
+        [("a", old), ("back", back_ms)],
+        [("b", old), ("back", back_ms)],
+        [("back", back_ms)],
+    ]
+    with Stubber(sqs) as stub:
+        for letters in batches:
+            stub.add_response("receive_message", received(*letters))
+            for _ in (letter for letter in letters if letter[1] == old):
+                stub.add_response("send_message", {})
+                stub.add_response("delete_message", {})
+        stub.add_response("change_message_visibility_batch", {"Successful": [], "Failed": []})
+
+        assert redrive.redrive(sqs, "dead-letters", "queue") == redrive.Redriven(sent=2, left=1)
+
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("here_ms", "clock_ms"),
+    [(0, 1_800_000_000_000), (1_800_000_000_250, 1_800_000_000_250), (1_900_000_000_000, 1_800_000_000_999)],
+    ids=["slow", "right", "fast"],
+)
+def test_the_moment_of_a_redrive_is_told_by_the_clock_of_sqs(here_ms: int, clock_ms: int) -> None:
+    assert redrive.clock_ms("Fri, 15 Jan 2027 08:00:00 GMT", here_ms=here_ms) == clock_ms
 
 
 def test_an_unknown_stack_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
