@@ -11,13 +11,15 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 # moto must be imported before any boto3 client is made.
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.sqs.models import sqs_backends
 from werkzeug.serving import BaseWSGIServer, make_server
+
+from onebox.bridge import CONTAINER_HOST
 
 type Environ = dict[str, Any]
 type StartResponse = Callable[..., Any]
@@ -30,10 +32,16 @@ _READS = ("ReceiveMessage", "GetQueueAttributes", "GetQueueUrl", "ListQueues")
 
 
 class OneAtATime:
-    """WSGI middleware that gives every request the application to itself."""
+    """
+    WSGI middleware that gives every request the application to itself, and no other site's page any.
 
-    def __init__(self, app: Wsgi) -> None:
+    Args:
+        names: What this machine is called by whoever may ask; any page in a browser can find the port.
+    """
+
+    def __init__(self, app: Wsgi, names: Collection[str]) -> None:
         self._app = app
+        self._names = names
         self._free = threading.Lock()
         self._changed = threading.Condition()
         self._changes = 0
@@ -41,6 +49,9 @@ class OneAtATime:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
+        if _is_a_pages(environ) or _host(environ) not in self._names:
+            start_response("403 Forbidden", [("content-type", "text/plain")])
+            return [b"moto answers clients of AWS on this machine\n"]
         service, _, action = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
         if service == "AmazonSQS" and action == "ReceiveMessage":
             return self._receive(environ, start_response)
@@ -123,6 +134,16 @@ class OneAtATime:
             return not named or any(queue.messages for queue in named)
 
 
+def _is_a_pages(environ: Environ) -> bool:
+    """Say whether another site's page has a browser ask: moto would answer any, and no client of AWS says these."""
+    return "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site")
+
+
+def _host(environ: Environ) -> str:
+    """Return what a request calls this machine: a name of somebody else's may lead a browser here (DNS rebinding)."""
+    return str(environ.get("HTTP_HOST", "")).partition(":")[0]
+
+
 def _is_empty(answer: list[bytes]) -> bool:
     response = json.loads(b"".join(answer) or b"{}")
     return not response.get("Messages") and "__type" not in response
@@ -138,9 +159,11 @@ class MotoServer:
 
     def __init__(self, port: int = 0, also_on: Sequence[str] = ()) -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        self._app = OneAtATime(DomainDispatcherApplication(create_backend_app))
+        hosts = ("127.0.0.1", *also_on)
+        names = {*hosts, "localhost", CONTAINER_HOST}
+        self._app = OneAtATime(DomainDispatcherApplication(create_backend_app), names)
         self._servers: list[BaseWSGIServer] = []
-        for host in ("127.0.0.1", *also_on):
+        for host in hosts:
             server = make_server(host, port, self._app, threaded=True, request_handler=MotoRequestHandler)
             port = server.server_port
             self._servers.append(server)

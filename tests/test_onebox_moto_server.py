@@ -2,9 +2,11 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -104,6 +106,46 @@ def test_no_message_is_lost_between_many_senders_and_a_receiver(sqs: "SQSClient"
         thread.join()
 
     assert len(got) == senders * each
+
+
+def asked(stack: Stack, headers: Mapping[str, str], *, method: str = "POST") -> tuple[int, dict[str, str]]:
+    """List the tables as a client of AWS would, with headers of a browser's; returns the status and the headers."""
+    like_aws = {"x-amz-target": "DynamoDB_20120810.ListTables", "content-type": "application/x-amz-json-1.0"}
+    authorization = "AWS4-HMAC-SHA256 Credential=local/20270115/us-east-1/dynamodb/aws4_request, SignedHeaders=host"
+    connection = HTTPConnection(urlsplit(stack.aws.url).netloc, timeout=10)
+    connection.request(method, "/", "{}", {**like_aws, "authorization": authorization, **headers})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://site.example"},
+        {"Origin": "null"},
+        {"Host": "site.example"},
+        {"Host": "127.0.0.1.site.example"},
+        {"Host": ""},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+    ids=str,
+)
+def test_a_page_of_another_site_gets_nothing_from_moto(stack: Stack, headers: dict[str, str]) -> None:
+    for method in ("POST", "OPTIONS"):
+        status, answered = asked(stack, headers, method=method)
+
+        assert status == 403
+        assert "access-control-allow-origin" not in answered
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "host.docker.internal"])
+def test_clients_on_this_machine_and_in_its_containers_are_answered(stack: Stack, name: str) -> None:
+    port = urlsplit(stack.aws.url).port
+
+    assert asked(stack, {"Host": f"{name}:{port}"})[0] == 200
 
 
 def test_of_many_conditional_writes_at_once_one_passes(stack: Stack) -> None:
