@@ -26,6 +26,8 @@ _AUTHORIZATION = re.compile(
     r"SignedHeaders=(?P<headers>[a-z0-9;-]+), ?Signature=(?P<signature>[0-9a-f]{64})"
 )
 
+_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?")
+
 
 class SignatureCheck:
     """
@@ -49,7 +51,7 @@ class SignatureCheck:
         if said["scope"] != f"{date[:8]}/{self._region}/{_SERVICE}/aws4_request":
             return None
         signed = said["headers"].split(";")
-        if not {"host", "x-amz-date"} <= set(signed) or not _is_of_body(request):
+        if not {"host", "x-amz-date"} <= set(signed) or not _is_of_body(request) or not _is_to_here(request):
             return None
         if not hmac.compare_digest(self._signature(request, said["key"], signed, date), said["signature"]):
             return None
@@ -78,6 +80,15 @@ class SignatureCheck:
         again = AWSRequest(request.method, url, headers, request.body)
         again.context["timestamp"] = date
         return auth.signature(auth.string_to_sign(again, auth.canonical_request(again)), again)
+
+
+def _is_to_here(request: Request) -> bool:
+    """
+    Say whether a request is to this machine, by a name of its own.
+
+    Everybody knows the key: a page to whose name a browser was led here (DNS rebinding) must not do with it.
+    """
+    return _HOST.fullmatch(request.header("host") or "") is not None
 
 
 def _is_of_body(request: Request) -> bool:

@@ -71,3 +71,23 @@ def test_another_target_needs_another_signature(check: SignatureCheck, target: s
 
     assert check.caller(request(headers)) is not None
     assert check.caller(request(headers, target=target)) is None
+
+
+def to(host: str, *, signed_to: str) -> Request:
+    headers = replace(OPERATOR, at_s=AT_S).sign(f"http://{signed_to}{TARGET}")
+    return Request("GET", TARGET, [("Host", host), *headers.items()], b"")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:4711", "localhost:4711", "localhost"])
+def test_this_machine_has_two_names(check: SignatureCheck, host: str) -> None:
+    assert check.caller(to(host, signed_to=host)) is not None
+
+
+@pytest.mark.parametrize("host", ["site.example:4711", "127.0.0.1.site.example", "10.0.0.1"])
+def test_what_is_well_signed_to_another_host_is_refused(check: SignatureCheck, host: str) -> None:
+    assert check.caller(to(host, signed_to=host)) is None
+
+
+@pytest.mark.parametrize("host", ["[", "[:]:1", "127.0.0.1:x", "127.0.0.1@site.example", ""])
+def test_what_is_to_no_host_is_refused(check: SignatureCheck, host: str) -> None:
+    assert check.caller(to(host, signed_to=HOST)) is None
