@@ -7,18 +7,24 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
+
+from onebox import proxies
+from onebox.command_line import for_all, will_start
 
 if __name__ == "__main__":
     # What follows takes a moment to load, a long one the first time, and what stops it in order is not there before.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.version_info < (3, 13) or find_spec("moto") is None:
         sys.exit(f"{sys.executable} lacks what onebox needs: .venv/bin/python -m onebox … (`make demo` sets .venv up)")
-    if {"demo", "up"} & set(sys.argv) and "token" not in sys.argv:
+    # Before there are threads, in which libcurl reads variables.
+    proxies.lead_past(os.environ)
+    if will_start(sys.argv[1:]):
         print("Starting AWS (moto), Apple (an APNs simulator), the API and the functions …", flush=True)
 
 from lockstep.errors import Misconfigured
@@ -33,7 +39,7 @@ from onebox.ports import HIGHEST, Ports, PortTaken
 from onebox.sam.check import check
 from onebox.sam.cli import BUILT, SamCli, SamFailed
 from onebox.sam.image import NoImage, fetch, image_of, see_docker
-from onebox.stack import LOCAL, Stack
+from onebox.stack import Stack
 from onebox.swift.command import add_options, schema
 from onebox.template import Template
 
@@ -46,6 +52,9 @@ SCHEMAS = ROOT / "layers" / "schemas"
 # How soon a signal to stop is heard.
 _LOOK_S = 0.5
 
+# Ctrl-C, whoever manages processes, and a terminal that is closed.
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 # What a shell gives the exit status of a program that was stopped by Ctrl-C.
 _INTERRUPTED = 130
 
@@ -53,8 +62,7 @@ _INTERRUPTED = 130
 def up(ports: Ports, local: Path, sam: SamCli | None) -> None:
     """Start the stack, say where it is, and stay until interrupted."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    _on_stops(lambda *_: stop.set())
     ports.see_that_they_are_free()
     files = {name: local / name for name in (_ENDPOINTS, _ENVIRONMENTS)}
     # Of a run that was killed: whoever waits for these files must not find the old ones.
@@ -80,6 +88,8 @@ def up(ports: Ports, local: Path, sam: SamCli | None) -> None:
                     print(f"{name:25} {url}")
             print(f"{'logs':25} {local / 'logs'}")
             print(f"\nTo try: an iPhone for ana, an order on it, and what it shows\n{'\n'.join(to_try(endpoints))}\n")
+            if proxies.are_set(os.environ):
+                print(f"There is a proxy: say `export NO_PROXY={','.join(proxies.HERE)}` before them.\n")
             print("Ctrl-C stops it.", flush=True)
             # The system may hand the signal to any thread, and only this one runs Python's handler: it must wake up to do so.
             while not stop.wait(_LOOK_S):
@@ -125,15 +135,14 @@ def _remove(files: Mapping[str, Path]) -> None:
 
 def main(arguments: list[str]) -> int:
     """Do what the command line says; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m onebox", description="Lockstep's stack on one machine.")
-    parser.add_argument("--local", type=Path, default=LOCAL, help="folder for keys, addresses and logs")
-    parser.add_argument("--sam", type=Path, default=Path("sam"), help="the SAM CLI")
+    about = "Lockstep's stack on one machine."
+    parser = argparse.ArgumentParser(prog="python -m onebox", description=about, parents=[for_all()])
     commands = parser.add_subparsers(dest="command", required=True)
     up_parser = commands.add_parser("up", help="start everything and stay")
     for port in fields(Ports):
         option = f"--{port.name.replace('_', '-')}-port"
         up_parser.add_argument(option, dest=port.name, type=_port, default=0, metavar="PORT")
-    demo_parser = commands.add_parser("demo", help="play one story, and check it")
+    demo_parser = commands.add_parser("demo", help="play two stories, and check them")
     for command in (up_parser, demo_parser):
         command.add_argument("--functions", choices=["process", "sam"], default="process", help="where functions run")
     example = "%(prog)s USER, for example: %(prog)s ana"
@@ -194,14 +203,19 @@ def _run(said: argparse.Namespace, local: Path, sam: SamCli) -> int:
     return 0
 
 
+def _on_stops(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in _STOPS:
+        # `nohup` says that the end of the terminal shall not be ours.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
 def _stop_once(*_: object) -> None:
     """Stop what is under way; a person who is impatient must not keep it from clearing up."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    _on_stops(signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop_once)
+    _on_stops(_stop_once)
     sys.exit(main(sys.argv[1:]))

@@ -17,6 +17,7 @@ from lockstep.schemas import Schemas
 from onebox.apns.received import ReceivedPush, RequestLog
 from onebox.apns.simulator import ApnsSimulator
 from onebox.bridge import as_containers_say
+from onebox.command_line import LOCAL
 from onebox.control import Control
 from onebox.event_source import EventSource, EventSources
 from onebox.function_log import FunctionLog
@@ -38,8 +39,6 @@ from onebox.template import IAM, FunctionSpec, Template
 
 BUNDLE_ID = "com.example.lockstep"
 PARAMETERS = {"BundleId": BUNDLE_ID, "JwtIssuer": ISSUER, "JwtAudience": AUDIENCE}
-
-LOCAL = ROOT / ".local"
 
 # How soon a drain looks again for a message that is not due yet.
 _LOOK_AGAIN_S = 0.02

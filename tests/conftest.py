@@ -1,11 +1,13 @@
 """What tests share: the whole stack, in this process."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+from onebox.proxies import lead_past
 from onebox.stack import Stack
 
 # moto, which the stack brings, comes before everything that may make a boto3 client.
@@ -13,6 +15,9 @@ from bench.quick_moto import quick_moto  # isort: skip
 from lockstep.engine import Engine  # isort: skip
 from onebox.apns.simulator import ApnsSimulator  # isort: skip
 from tests.engine_side import as_new, engine_to, simulator_in  # isort: skip
+
+# As `python -m onebox` does, before there are threads.
+lead_past(os.environ)
 
 # What functions call, and whether they print anything secret, is told of all tests together.
 pytest_plugins = ["tests.recording"]

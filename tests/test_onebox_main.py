@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,24 @@ import pytest
 
 from onebox import ROOT
 from onebox.__main__ import main, to_try
+from onebox.command_line import will_start
 from onebox.control import Control
 from onebox.folder import Unusable, held
 from onebox.identity import AUDIENCE, ISSUER, Identity, JwtCheck
 from onebox.ports import Ports, PortTaken
+from onebox.proxies import lead_past
 from onebox.stack import Stack, running
+
+START = {
+    "activity": "order-42",
+    "aps": {
+        "event": "start",
+        "attributes-type": "OrderAttributes",
+        "attributes": {"order": 42},
+        "content-state": {"stage": "taken", "minutes": 40},
+        "alert": {"title": "Order taken"},
+    },
+}
 
 
 def onebox(*arguments: str, local: Path) -> list[str]:
@@ -75,6 +88,93 @@ def test_up_says_where_it_is_and_works_until_it_is_told_to_stop(tmp_path: Path) 
     assert process.returncode == 0
     assert endpoints["api"] in printed
     assert not (tmp_path / "endpoints.json").exists()
+
+
+def test_up_works_where_a_proxy_is_set_and_ends_with_its_terminal(tmp_path: Path) -> None:
+    """Nobody listens at the proxy: what goes there fails."""
+    own = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    proxy = dict.fromkeys(("http_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
+    process = subprocess.Popen(
+        onebox("up", local=tmp_path), cwd=ROOT, env=own | proxy, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        endpoints = wait_for(tmp_path / "endpoints.json", process)
+        phones = f"{endpoints['control']}/phones"
+        ask("POST", phones, {"user": "ana"})
+        wait_until(lambda: bool(ask("GET", phones)[0]["start_tokens"]), process)
+        ask("POST", f"{endpoints['control']}/publishes", {**START, "to": {"users": ["ana"]}})
+        wait_until(lambda: bool(ask("GET", phones)[0]["cards"]), process)
+    finally:
+        process.send_signal(signal.SIGHUP)
+        printed, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert "There is a proxy: say `export NO_PROXY=127.0.0.1,localhost` before them." in printed
+    assert not (tmp_path / "endpoints.json").exists()
+    assert not (tmp_path / "env.json").exists()
+
+
+def test_who_said_nohup_keeps_it_when_the_terminal_is_closed() -> None:
+    """As `nohup` starts it: with the signal ignored."""
+    code = (
+        "import signal, onebox.__main__ as main\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "main._on_stops(signal.default_int_handler)\n"
+        "print(signal.getsignal(signal.SIGHUP).name, signal.getsignal(signal.SIGTERM) is signal.default_int_handler)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert ran.stdout == "SIG_IGN True\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "after"),
+    [
+        ({}, "127.0.0.1,localhost"),
+        ({"NO_PROXY": "corp.example"}, "corp.example,127.0.0.1,localhost"),
+        ({"NO_PROXY": "corp.example", "no_proxy": "127.0.0.1"}, "127.0.0.1,localhost"),
+        ({"no_proxy": "", "NO_PROXY": "localhost"}, "localhost,127.0.0.1"),
+    ],
+    ids=str,
+)
+def test_what_goes_past_a_proxy_still_does_and_this_machine_too(said: dict[str, str], after: str) -> None:
+    lead_past(said)
+
+    assert said == {"no_proxy": after, "NO_PROXY": after}
+
+
+def test_where_nothing_goes_to_a_proxy_nothing_is_changed() -> None:
+    said = {"NO_PROXY": "*"}
+
+    lead_past(said)
+
+    assert said == {"NO_PROXY": "*"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "starts"),
+    [
+        ("up", True),
+        ("--sam x --local up demo --functions sam", True),
+        ("--local=x up --api-port 80", True),
+        ("up --help", False),
+        ("-h", False),
+        ("schema demo", False),
+        ("--local up token demo", False),
+        ("", False),
+        ("--local", False),
+    ],
+)
+def test_that_it_starts_is_said_where_it_does(arguments: str, starts: bool) -> None:
+    assert will_start(arguments.split()) is starts
+
+
+def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    until_s = time.monotonic() + 30
+    while not holds():
+        assert process.poll() is None
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> dict[str, str]:
