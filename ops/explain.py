@@ -101,7 +101,8 @@ def ask(api: Api, activity: str, *, with_state: bool) -> dict[str, Any]:
         answer = httpx.get(url, headers=dict(request.headers), timeout=_TIMEOUT_S, trust_env=not api.local)
         said: Any = answer.json()
     except httpx.HTTPError as error:
-        raise Unexplained(f"{api.name} can't be reached at {api.url}: {error}") from error
+        still = ". Does `make up` still run?" if api.local else ""
+        raise Unexplained(f"{api.name} can't be reached at {api.url}: {error}{still}") from error
     except ValueError as error:
         raise Unexplained(f"{api.url} is no Lockstep: it answered {answer.status_code}, and no JSON") from error
     if answer.status_code == 200 and isinstance(said, dict):
@@ -151,6 +152,9 @@ def main(arguments: Sequence[str]) -> int:
     except (BotoCoreError, ClientError) as error:
         print(f"make explain: {account.told(error)}", file=sys.stderr)
         return 1
+    # Who forgot STACK must not take the one for the other.
+    where = "a deployed one is asked by STACK=…" if api.local else api.region
+    print(f"Asked {api.name} ({where})", file=sys.stderr if given.json else sys.stdout)
     print(json.dumps(answer, indent=2, ensure_ascii=False) if given.json else "\n".join(told(answer)))
     return 0
 

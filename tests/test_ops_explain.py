@@ -61,7 +61,7 @@ def test_the_verdict_comes_first_and_then_the_facts(account: Stack, capsys: pyte
     assert run("--stack", "lockstep") == 0
 
     verdict, facts = capsys.readouterr().out.split("\n\n")
-    assert verdict.splitlines()[0] == "It should show on 2 of 2 phones."
+    assert verdict.splitlines()[:2] == ["Asked lockstep (us-east-1)", "It should show on 2 of 2 phones."]
     labelled = {line[:20].rstrip(): line[20:] for line in facts.splitlines()}
     assert list(labelled) == [
         *("activity", "started", "closes", "state", "stamp", "alert", "revision", "last delivery", "to", "guests"),
@@ -101,8 +101,10 @@ def test_json_is_the_answer_as_it_came(account: Stack, capsys: pytest.CaptureFix
 
     assert run("--stack", "lockstep", "--json") == 0
 
-    answer = json.loads(capsys.readouterr().out)
+    printed = capsys.readouterr()
+    answer = json.loads(printed.out)
     assert answer.keys() == explained(account).keys()
+    assert printed.err == "Asked lockstep (us-east-1)\n"
     assert answer["verdict"][0] == "It should show on 1 of 1 phone."
 
 
@@ -113,7 +115,9 @@ def test_without_a_stack_the_one_on_this_machine_is_asked_whoever_one_is_to_aws(
     with variables({**ENVIRONMENT, "AWS_ACCESS_KEY_ID": "AKIA0", "AWS_DEFAULT_REGION": "eu-central-1"}):
         assert run("--endpoints", str(endpoints)) == 0
 
-    assert capsys.readouterr().out.startswith("It should show on 1 of 1 phone.")
+    assert capsys.readouterr().out.startswith(
+        "Asked the stack on this machine (a deployed one is asked by STACK=…)\nIt should show on 1 of 1 phone."
+    )
 
 
 def test_an_id_with_all_that_ids_may_have_is_asked_about(
