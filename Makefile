@@ -107,7 +107,7 @@ key: $(DEV) ##deploy Put the APNs key into a stack (P8=… TEAM_ID=… STACK=…
 	@PYTHONPATH=layers/shared .venv/bin/python -m ops.key --p8 "$(P8)" --key-id "$(KEY_ID)" --team-id "$(TEAM_ID)" --stack "$(STACK)"
 
 explain: $(DEV) ##deploy Why an activity shows, or not (STACK=… ACTIVITY=… STATE=1)
-	@PYTHONPATH=layers/shared .venv/bin/python -m ops.explain --stack "$(STACK)" --activity "$(ACTIVITY)" $(if $(STATE),--state) $(if $(JSON),--json)
+	@PYTHONPATH=layers/shared .venv/bin/python -m ops.explain --stack "$(STACK)" --activity "$(ACTIVITY)" $(if $(filter 1,$(STATE)),--state) $(if $(filter 1,$(JSON)),--json)
 
 redrive: $(DEV) ##deploy Send a stack's dead letters through once more (STACK=…)
 	@PYTHONPATH=layers/shared .venv/bin/python -m ops.redrive --stack "$(STACK)"

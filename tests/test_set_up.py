@@ -327,3 +327,12 @@ def test_whoever_has_no_sam_cli_is_told_of_the_one_that_built(tmp_path: Path) ->
     (tmp_path / "sam").write_text("")
     (tmp_path / "sam").chmod(0o755)
     assert said() == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "told"), [("STATE=1", True), ("STATE=0", False), ("STATE=", False), ("STATE=no", False)]
+)
+def test_a_content_state_is_told_to_whoever_says_1_alone(said: str, told: bool) -> None:
+    planned = make("--dry-run", "explain", "ACTIVITY=order-42", said).stdout
+
+    assert ("--state" in planned) is told
