@@ -65,9 +65,12 @@ def prepare(folder: Path, progress: Progress) -> Path:
     return python
 
 
-def install(python: Path, pins: Path, progress: Progress, log: TextIO) -> None:
+def install(python: Path, pins: Path, progress: Progress, log: TextIO, *, stop_s: float = _STOP_S) -> None:
     """
     Install pins.
+
+    Args:
+        stop_s: How long pip may take to stop at Ctrl-C; then it is killed.
 
     Raises:
         Failed: pip failed.
@@ -98,7 +101,10 @@ def install(python: Path, pins: Path, progress: Progress, log: TextIO) -> None:
                     progress.says(f"installing {line.count(',') + 1} packages")
         except KeyboardInterrupt:
             pip.send_signal(signal.SIGINT)
-            pip.wait(_STOP_S)
+            try:
+                pip.wait(stop_s)
+            except subprocess.TimeoutExpired:
+                pip.kill()
             raise
     if pip.returncode:
         raise Failed(_told("".join(said)) + f"\nAll that pip said is in {log.name}.")

@@ -17,7 +17,7 @@ import pytest
 
 from onebox.environment import variables
 from onebox.progress import Progress
-from ops.install import ADVICE
+from ops.install import ADVICE, install
 
 ROOT = Path(__file__).parent.parent
 
@@ -218,6 +218,24 @@ def test_ctrl_c_stops_pip_too_and_says_how_to_go_on(
     connection.close()
     assert process.returncode == 130
     assert said == "\nStopped. Say the same again to go on from here.\n"
+
+
+class Impatient(Progress):
+    """Somebody who presses Ctrl-C as soon as pip has found a package."""
+
+    def now(self, text: str) -> None:
+        if "lockstep-a-package" in text:
+            raise KeyboardInterrupt
+
+
+def test_a_pip_that_does_not_stop_is_killed(tmp_path: Path, pins: Path) -> None:
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\ntrap '' INT\necho Collecting lockstep-a-package\nexec sleep 5\n")
+    python.chmod(0o755)
+
+    with pytest.raises(KeyboardInterrupt):
+        install(python, pins, Impatient(io.StringIO()), io.StringIO(), stop_s=0.1)
 
 
 def test_a_python_without_its_venv_module_is_told_which_package_has_it(tmp_path: Path, pins: Path) -> None:
