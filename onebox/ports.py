@@ -14,7 +14,7 @@ _WHO = (
     (("lsof", "-nP", "-iTCP:{}", "-sTCP:LISTEN", "-Fpc"), re.compile(r"p(?P<process>\d+)\nc(?P<name>.+)")),
     (("ss", "-Hltnp", "sport = :{}"), re.compile(r'"(?P<name>[^"]+)",pid=(?P<process>\d+)')),
 )
-_ANSWER_S = 5
+_ANSWER_S = 2
 
 
 class PortTaken(Exception):
@@ -67,9 +67,15 @@ def _try(port: int, option: str) -> None:
 def _by(port: int) -> str:
     for command, answer in _WHO:
         if shutil.which(command[0]):
-            ran = subprocess.run(
-                [word.format(port) for word in command], capture_output=True, text=True, timeout=_ANSWER_S
-            )
-            if found := answer.search(ran.stdout):
+            said = _said([word.format(port) for word in command])
+            if found := answer.search(said):
                 return f" by {found['name']}, process {found['process']}"
     return f" (lsof -nP -iTCP:{port} -sTCP:LISTEN says by whom)"
+
+
+def _said(command: list[str]) -> str:
+    """Ask a program; one that can't be run, or has no answer in good time, as lsof has none where a disk hangs, says nothing."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER_S).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""

@@ -217,6 +217,16 @@ def test_who_has_a_port_is_left_to_the_person_where_nothing_can_tell(
         Ports(api=taken).see_that_they_are_free()
 
 
+def test_one_that_has_no_answer_is_not_waited_for(taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As lsof where a disk on the network hangs."""
+    (tmp_path / "lsof").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
+    (tmp_path / "lsof").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(PortTaken, match=f"Port {taken} is taken"):
+        Ports(api=taken).see_that_they_are_free()
+
+
 def test_ports_that_are_free_are_left_free(taken: int) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
