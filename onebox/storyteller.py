@@ -27,7 +27,7 @@ class Storyteller:
         "what rings and what is silent",
         "one card a phone",
         "no push to a dead token",
-        "nothing in a dead-letter queue",
+        "nothing in a dead-letter queue but what no app could decode",
     )
 
     def __init__(self, stack: Stack, timeline: Timeline, activity: str, within_s: float) -> None:

@@ -78,6 +78,7 @@ def test_phones_that_go_through_the_same_share_a_line_and_the_sum_is_what_happen
     assert re.search(r"^shown +2 arrived on 2 phones: 2 applied; 2 rang", text, re.MULTILINE)
     # Two registrations and what both showed.
     assert re.search(r"^checked +3 times", text, re.MULTILINE)
+    assert "nothing in a dead-letter queue but what no app could decode" in " ".join(text.split())
     screens = text.split("The lock screens now")[1]
     assert "order-42" in screens
     assert "no app any more" in screens
