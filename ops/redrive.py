@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 # Longer than a message takes to be sent on; what is left over from a run that died is visible again after it.
 _HOLD_S = 60
 
+# Without a wait SQS asks some of its servers alone, and calls a queue empty that is not.
+_WAIT_S = 1
+
 QUEUES = {
     "PublishDeadLetterQueueUrl": "PublishQueueUrl",
     "DeliveryDeadLetterQueueUrl": "DeliveryQueueUrl",
@@ -54,11 +57,11 @@ class Redriven:
     left: int
 
 
-def redrive(sqs: "SQSClient", dead_letters: str, destination: str) -> Redriven:
+def redrive(sqs: "SQSClient", dead_letters: str, destination: str, *, wait_s: int = _WAIT_S) -> Redriven:
     """Move the messages of a dead-letter queue to a queue. One may arrive twice, never not at all."""
     sent = 0
     later: dict[str, str] = {}
-    for message in _letters(sqs, dead_letters, later):
+    for message in _letters(sqs, dead_letters, later, wait_s):
         sqs.send_message(
             QueueUrl=destination,
             MessageBody=message["Body"],
@@ -75,7 +78,7 @@ def redrive(sqs: "SQSClient", dead_letters: str, destination: str) -> Redriven:
     return Redriven(sent, len(later))
 
 
-def _letters(sqs: "SQSClient", dead_letters: str, later: dict[str, str]) -> Iterator["MessageTypeDef"]:
+def _letters(sqs: "SQSClient", dead_letters: str, later: dict[str, str], wait_s: int) -> Iterator["MessageTypeDef"]:
     """
     Yield what lay in the queue when the first was received; note what came later, by its id, with its newest handle.
 
@@ -89,6 +92,7 @@ def _letters(sqs: "SQSClient", dead_letters: str, later: dict[str, str]) -> Iter
             QueueUrl=dead_letters,
             MaxNumberOfMessages=10,
             VisibilityTimeout=_HOLD_S,
+            WaitTimeSeconds=wait_s,
             MessageSystemAttributeNames=["SentTimestamp"],
             MessageAttributeNames=[PUBLISHED_AT],
         )

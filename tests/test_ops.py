@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.stub import Stubber
+from botocore.stub import ANY, Stubber
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -150,7 +150,9 @@ def test_a_redriven_message_that_sqs_put_aside_keeps_the_time_it_was_sent(stack:
     time.sleep(0.005)  # SQS stamps whole milliseconds
     say(stack, update(minutes=9), sent_at_ms=int(time.time() * 1000))
 
-    moved = redrive.redrive(stack.aws.sqs, stack.aws.queues["PublishDeadLetterQueue"], stack.aws.queues["PublishQueue"])
+    moved = redrive.redrive(
+        stack.aws.sqs, stack.aws.queues["PublishDeadLetterQueue"], stack.aws.queues["PublishQueue"], wait_s=0
+    )
     settle(stack)
 
     assert moved == redrive.Redriven(sent=1, left=0)
@@ -164,7 +166,7 @@ def test_what_a_producer_says_of_the_future_does_not_make_a_redriven_message_new
     moved_ms = int(time.time() * 1000)
 
     dead_letters, destination = stack.aws.queues["PublishDeadLetterQueue"], stack.aws.queues["PublishQueue"]
-    assert redrive.redrive(stack.aws.sqs, dead_letters, destination).sent == 1
+    assert redrive.redrive(stack.aws.sqs, dead_letters, destination, wait_s=0).sent == 1
 
     [message] = stack.queues.look("PublishQueue")
     assert int(message.attributes["published_at_ms"]) < moved_ms
@@ -174,7 +176,9 @@ def test_a_message_that_was_never_delivered_is_delivered_by_its_redrive(stack: S
     [ana] = started(stack, "ana")
     stack.queues.send("PublishDeadLetterQueue", update(minutes=4), attributes={"reason": "failed 4 times"})
 
-    redrive.redrive(stack.aws.sqs, stack.aws.queues["PublishDeadLetterQueue"], stack.aws.queues["PublishQueue"])
+    redrive.redrive(
+        stack.aws.sqs, stack.aws.queues["PublishDeadLetterQueue"], stack.aws.queues["PublishQueue"], wait_s=0
+    )
     settle(stack)
 
     assert minutes(ana) == 4
@@ -201,7 +205,9 @@ def test_what_is_refused_again_comes_back_once_and_ends_the_redrive(stack: Stack
         stack.queues.send("PublishDeadLetterQueue", {"activity": f"order-{number}", "aps": {"event": "update"}})
 
     with at_once(stack, sends_max=12) as sqs:
-        done = redrive.redrive(sqs, stack.aws.queues["PublishDeadLetterQueue"], stack.aws.queues["PublishQueue"])
+        done = redrive.redrive(
+            sqs, stack.aws.queues["PublishDeadLetterQueue"], stack.aws.queues["PublishQueue"], wait_s=0
+        )
 
     # Push puts each back at once, so that those before the last batch are met again.
     assert done.sent == 12
@@ -231,9 +237,18 @@ def test_a_long_redrive_goes_on_for_as_long_as_it_meets_older_letters() -> None:
         [("b", old), ("back", back_ms)],
         [("back", back_ms)],
     ]
+    names = (
+        "QueueUrl",
+        "MaxNumberOfMessages",
+        "VisibilityTimeout",
+        "MessageSystemAttributeNames",
+        "MessageAttributeNames",
+    )
+    # A wait of at least a second: less may find nothing where there is something.
+    asked = {**dict.fromkeys(names, ANY), "WaitTimeSeconds": 1}
     with Stubber(sqs) as stub:
         for letters in batches:
-            stub.add_response("receive_message", received(*letters))
+            stub.add_response("receive_message", received(*letters), asked)
             for _ in (letter for letter in letters if letter[1] == old):
                 stub.add_response("send_message", {})
                 stub.add_response("delete_message", {})
