@@ -106,8 +106,9 @@ def to_try(endpoints: Mapping[str, str | None]) -> list[str]:
         "aps": {
             "event": "start",
             "attributes-type": ATTRIBUTES_TYPE,
-            "attributes": {"order": 42},
-            "content-state": {"stage": "taken", "minutes": 40},
+            # As in the guides, whose schema may be in layers/schemas.
+            "attributes": {"shop": "Pizzeria Uno"},
+            "content-state": {"driver": "Dora", "minutes": 40},
             "alert": {"title": "Order taken"},
         },
     }

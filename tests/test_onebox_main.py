@@ -332,7 +332,7 @@ def test_what_up_says_to_try_works_as_it_is_printed(stack: Stack) -> None:
 
         [shown] = ask("GET", look[1], None)
 
-    assert [card["state"] for card in shown["cards"]] == [{"stage": "taken", "minutes": 40}]
+    assert [card["state"] for card in shown["cards"]] == [{"driver": "Dora", "minutes": 40}]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 // What one does at the desk: add phones, publish by a button or by hand, let Apple err.
 
 import { arrange, element, say } from "./dom.js";
-import { FAULTS, example } from "./examples.js";
+import { FAULTS, TYPES, example } from "./examples.js";
 import { next, written } from "./reading.js";
 import { act, postText, tell } from "./roads.js";
 import { inFew } from "./timeline.js";
@@ -42,7 +42,7 @@ function phoneForm(phones) {
     const user = said.user.trim();
     form.elements.user.dataset.touched = "";
     const follows = said.follows.split(/[\s,]+/).filter(Boolean);
-    act("phones", { ...said, ...called(user), user, follows }, `${user} has a phone`);
+    act("phones", { ...said, ...called(user), user, follows, attributes_types: TYPES }, `${user} has a phone`);
   });
   form.elements.user.addEventListener("input", () => (form.elements.user.dataset.touched = "yes"));
 }

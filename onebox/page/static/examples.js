@@ -1,5 +1,8 @@
 // Messages to begin with, and what may go wrong at Apple's.
 
+/** The attributes types of the app on phones that are made here: orders, as in the guides, and matches. */
+export const TYPES = ["OrderAttributes", "MatchAttributes"];
+
 const ALERT = { title: "Nearly there", body: "7 minutes" };
 
 /** A message of a kind, about what is on the lock screens now. */
@@ -28,9 +31,9 @@ export function example(kind, { phones }) {
 export function start(activity, to) {
   const aps = {
     event: "start",
-    "attributes-type": "OrderAttributes",
+    "attributes-type": TYPES[0],
     attributes: { shop: "Pizzeria Uno" },
-    "content-state": { stage: "taken", minutes: 40 },
+    "content-state": { stage: "taken", driver: "Dora", minutes: 40 },
     alert: { title: "Order taken", body: "40 minutes" },
   };
   return { activity, to, aps };
@@ -40,7 +43,7 @@ export function start(activity, to) {
 export function kickOff() {
   const aps = {
     event: "start",
-    "attributes-type": "OrderAttributes",
+    "attributes-type": TYPES[1],
     attributes: { teams: "Uno – Due" },
     "content-state": { score: "0–0", period: "First half", progress: 0 },
     alert: { title: "Kick-off", body: "Uno – Due" },

@@ -1,10 +1,10 @@
 // What a first visit may play: phones are added, and something happens on their lock screens.
 
-import { kickOff, start } from "./examples.js";
+import { kickOff, start, TYPES } from "./examples.js";
 import { post, tell } from "./roads.js";
 
 const ORDER = [
-  { stage: "baking", minutes: 25 },
+  { stage: "baking", driver: "Dora", minutes: 25 },
   { stage: "on its way", driver: "Dora", minutes: 12 },
 ];
 const NEARLY = [{ stage: "on its way", driver: "Dora", minutes: 7 }, { title: "Nearly there", body: "7 minutes" }];
@@ -40,7 +40,7 @@ export function stories(until) {
 
 async function tellOrder(until) {
   const users = ["ana", "ben", "carl"];
-  for (const user of users) await post("phones", { user, name: user });
+  for (const user of users) await post("phones", { user, name: user, attributes_types: TYPES });
   await unfold(until, start("order-42", { users }), ORDER, NEARLY, users.length);
   tell("An order plays on three phones; the buttons of its activity go on with it");
 }
@@ -53,7 +53,7 @@ async function tellMatch(until) {
     { user: "fay", follows, os_version: "17.5" },
     { user: "gus", follows, environment: "sandbox" },
   ];
-  for (const fan of fans) await post("phones", { ...fan, name: fan.user });
+  for (const fan of fans) await post("phones", { ...fan, name: fan.user, attributes_types: TYPES });
   await unfold(until, kickOff(), MATCH, GOAL, fans.length);
   tell("A match plays on four phones: on channels where iOS has them, else by tokens");
 }
