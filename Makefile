@@ -54,8 +54,8 @@ sam-local: $(IN_CONTAINERS) ##change Every event and route in Lambda's runtime (
 docker: $(DEV)
 	@$(ONEBOX) docker
 
-test: $(DEV) $(SAM) ##first The tests, two at a time (ten minutes)
-	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart=0
+test: $(DEV) $(SAM) ##first The tests, three at a time (ten minutes)
+	.venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 
 foreign: $(DEV) ##prove Other people's clients against the APNs simulator
 	.venv/bin/python -m pytest tests/foreign
