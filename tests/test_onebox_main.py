@@ -25,6 +25,7 @@ from onebox.identity import AUDIENCE, ISSUER, Identity, JwtCheck
 from onebox.ports import Ports, PortTaken
 from onebox.proxies import lead_past
 from onebox.stack import Stack, running
+from tests.signals import heard
 
 START = {
     "activity": "order-42",
@@ -94,14 +95,10 @@ def test_up_works_where_a_proxy_is_set_and_ends_with_its_terminal(tmp_path: Path
     """Nobody listens at the proxy: what goes there fails."""
     own = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     proxy = dict.fromkeys(("http_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
-    # Who runs the tests under nohup has it ignored, and a process inherits that.
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    try:
+    with heard(signal.SIGHUP):
         process = subprocess.Popen(
             onebox("up", local=tmp_path), cwd=ROOT, env=own | proxy, stdout=subprocess.PIPE, text=True
         )
-    finally:
-        signal.signal(signal.SIGHUP, before)
     try:
         endpoints = wait_for(tmp_path / "endpoints.json", process)
         phones = f"{endpoints['control']}/phones"

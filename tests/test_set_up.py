@@ -18,6 +18,7 @@ import pytest
 from onebox.environment import variables
 from onebox.progress import Progress
 from ops.install import ADVICE, install
+from tests.signals import heard
 
 ROOT = Path(__file__).parent.parent
 
@@ -203,9 +204,10 @@ def test_ctrl_c_stops_pip_too_and_says_how_to_go_on(
     environment: Path, nowhere: Path, silent_index: socket.socket
 ) -> None:
     index = f"http://127.0.0.1:{silent_index.getsockname()[1]}"
-    process = subprocess.Popen(
-        command(environment, nowhere), cwd=ROOT, env=pip_of(PIP_INDEX_URL=index), stderr=subprocess.PIPE, text=True
-    )
+    with heard(signal.SIGINT):
+        process = subprocess.Popen(
+            command(environment, nowhere), cwd=ROOT, env=pip_of(PIP_INDEX_URL=index), stderr=subprocess.PIPE, text=True
+        )
     connection, _ = silent_index.accept()
 
     process.send_signal(signal.SIGINT)
