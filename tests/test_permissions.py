@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from onebox import ROOT
 from onebox.aws import EVENT_BUS
 from tests.recording import Told
-from tests.roles import Call, Site, allowed, calls_of, listed, missing, sites, statements, to_spare
+from tests.roles import PRODUCERS, Call, Site, allowed, calls_of, listed, missing, sites, statements, to_spare
 from tests.template import TEMPLATE, TEXT, named, properties
 
 
@@ -163,6 +164,14 @@ def test_where_the_package_calls_a_client_is_found_with_the_method_that_does(tmp
 
     assert sites(tmp_path) == {Site("one", "page"), Site("one", "Table.put")}
     assert Site("queues", "SourceQueue.dead_letter") in sites()
+
+
+def test_no_function_imports_what_is_the_producers() -> None:
+    code = [*(ROOT / "layers" / "shared" / "lockstep").glob("*.py"), *(ROOT / "functions").glob("*.py")]
+    theirs = PRODUCERS | {"publish"}
+    importing = re.compile(rf"lockstep(?:\.| import )(?:{'|'.join(theirs)})\b")
+
+    assert {path.stem for path in code if importing.search(path.read_text())} == {"publish"}
 
 
 PLACE = Site("tokens", "Tokens.put")
